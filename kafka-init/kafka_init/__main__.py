@@ -1,0 +1,58 @@
+"""Creates the topics that the broker does not have yet. Run it as often as you like."""
+
+import asyncio
+import logging
+import sys
+from time import monotonic
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from pydantic import PositiveFloat
+from pydantic_settings import BaseSettings
+
+from kafka_init.topics import TopicsError, create_missing_topics
+
+logger = logging.getLogger("kafka_init")
+
+
+class Settings(BaseSettings):
+    kafka_broker: str = "localhost:9092"
+    broker_wait_seconds: PositiveFloat = 120
+
+
+async def try_once(settings: Settings) -> list[str]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_broker, request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        return await create_missing_topics(admin)
+    finally:
+        await admin.close()
+
+
+async def try_until_it_works(settings: Settings) -> list[str]:
+    deadline = monotonic() + settings.broker_wait_seconds
+    while True:
+        try:
+            return await try_once(settings)
+        except (KafkaError, TimeoutError) as error:
+            if monotonic() > deadline:
+                raise
+            logger.info("not yet: %s", error)
+        await asyncio.sleep(1)
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is said here, once
+    settings = Settings()
+    try:
+        created = asyncio.run(try_until_it_works(settings))
+    except (KafkaError, TimeoutError, TopicsError) as error:
+        logger.error("gave up on %s: %s", settings.kafka_broker, error)
+        return 1
+    logger.info("%s has every topic, %d of them new", settings.kafka_broker, len(created))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""The topics that topics.toml declares, and how a broker comes to have them."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import (
+    LeaderNotAvailableError,
+    NoError,
+    NotControllerError,
+    RequestTimedOutError,
+    TopicAlreadyExistsError,
+    for_code,
+)
+
+# TopicAlreadyExistsError: another kafka-init was faster.
+NOT_FINAL = {NoError, TopicAlreadyExistsError, RequestTimedOutError, NotControllerError}
+
+
+class TopicsError(Exception):
+    """What topics.toml says cannot be had from this broker, and trying again will not change that."""
+
+
+def declared_topics() -> dict[str, NewTopic]:
+    def topic(name: str, group: dict[str, Any]) -> NewTopic:
+        config = {key: str(value) for key, value in group["config"].items()}
+        return NewTopic(name, group["partitions"], group["replication-factor"], topic_configs=config)
+
+    groups = tomllib.loads(Path(__file__).with_name("topics.toml").read_text()).values()
+    return {name: topic(name, group) for group in groups for name in group["topics"]}
+
+
+async def create_missing_topics(admin: AIOKafkaAdminClient) -> list[str]:
+    """The names of what was missing. Any KafkaError means that the whole of it can be tried again."""
+    declared = declared_topics()
+    before = await usable_topics(admin)
+    refuse_too_few_partitions(declared, before)
+    missing = [topic for name, topic in declared.items() if name not in before]
+    if missing:
+        await create(admin, missing)
+    after = await usable_topics(admin)
+    if absent := declared.keys() - after.keys():
+        raise LeaderNotAvailableError(f"no leader yet for {', '.join(sorted(absent))}")
+    return [topic.name for topic in missing]
+
+
+async def usable_topics(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    """The number of partitions of each topic whose partitions all have a leader."""
+    return {
+        topic["topic"]: len(topic["partitions"])
+        for topic in await admin.describe_topics()
+        if all(partition["leader"] >= 0 for partition in topic["partitions"])
+    }
+
+
+def refuse_too_few_partitions(declared: dict[str, NewTopic], existing: dict[str, int]) -> None:
+    wanted = {name: topic.num_partitions for name, topic in declared.items() if name in existing}
+    too_few = [f"{name} has {existing[name]} of {n}" for name, n in wanted.items() if existing[name] < n]
+    if too_few:
+        raise TopicsError(
+            f"too few partitions: {', '.join(too_few)}. They are not added silently, since that moves keys to other "
+            "partitions while messages are under way. Stop the services and run `kafka-topics --alter --topic NAME "
+            "--partitions N`, or put the lower number into topics.toml."
+        )
+
+
+async def create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
+    """Whether the topics are there is seen afterwards, so that only an answer which will not change is an error."""
+    response = await admin.create_topics(topics)
+    refused = [f"{name}: {message}" for name, code, message in response.topic_errors if for_code(code) not in NOT_FINAL]
+    if refused:
+        raise TopicsError(f"the broker refused to create topics: {'; '.join(refused)}")
