@@ -1,0 +1,236 @@
+"""Payment and inventory, driven by a foreign orchestrator that sends bare bodies: no key, no headers."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count, islice
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.support import databases as db
+from tests.support import stack, wire
+from tests.support.databases import Database, Databases
+from tests.support.wire import Record, Wire
+
+
+@dataclass(frozen=True)
+class Participant:
+    """One service: what it is told, what it answers, and the status that each answer leaves in its row."""
+
+    service: stack.Service
+    database: Database
+    path: str
+    do: str
+    yes: str
+    no: str
+    undo: str
+    undone: str
+    done_status: str
+    undone_status: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.service.name
+
+
+PAYMENT = Participant(
+    service=stack.PAYMENT,
+    database=db.PAYMENT,
+    path="/payments",
+    do=wire.CHARGE,
+    yes=wire.CHARGED,
+    no=wire.PAYMENT_FAILED,
+    undo=wire.REFUND,
+    undone=wire.REFUNDED,
+    done_status="CHARGED",
+    undone_status="REFUNDED",
+    extra={"amount": 19.99},
+)
+INVENTORY = Participant(
+    service=stack.INVENTORY,
+    database=db.INVENTORY,
+    path="/reservations",
+    do=wire.RESERVE,
+    yes=wire.RESERVED,
+    no=wire.INVENTORY_FAILED,
+    undo=wire.RELEASE,
+    undone=wire.RELEASED,
+    done_status="RESERVED",
+    undone_status="RELEASED",
+)
+
+pytestmark = pytest.mark.parametrize("participant", [PAYMENT, INVENTORY], ids=str)
+
+
+class Conversation:
+    """A foreign orchestrator's talk with one participant about one saga."""
+
+    def __init__(self, wire: Wire, databases: Databases, participant: Participant) -> None:
+        self._wire, self._rows, self._participant = wire, databases[participant.database], participant
+        self.saga_id, self.order_id = str(uuid4()), str(uuid4())
+        self._heard = 0
+
+    async def do(self, message_id: str | None = None, **force: bool) -> Record:
+        await self.send_do(message_id, **force)
+        return (await self.answers())[-1]
+
+    async def undo(self, message_id: str | None = None) -> Record:
+        await self.send_undo(message_id)
+        return (await self.answers())[-1]
+
+    async def send_do(self, message_id: str | None = None, **force: bool) -> None:
+        await self._send(self._participant.do, {**self._participant.extra, **force}, message_id)
+
+    async def send_undo(self, message_id: str | None = None) -> None:
+        await self._send(self._participant.undo, {}, message_id)
+
+    async def _send(self, topic: str, body: dict[str, Any], message_id: str | None) -> None:
+        headers = {"message-id": message_id} if message_id else {}
+        await self._wire.send(topic, {"sagaId": self.saga_id, "orderId": self.order_id, **body}, headers)
+
+    async def answers(self, new: int = 1) -> list[Record]:
+        """All answers so far, as soon as so many new ones have come."""
+        topics = self._participant.yes, self._participant.no, self._participant.undone
+        heard = await self._wire.heard(self.saga_id, *topics, count=self._heard + new)
+        self._heard = len(heard)
+        return heard
+
+    async def status(self) -> str | None:
+        query = f"select status from {self._participant.database.table} where order_id = $1 and saga_id = $2"
+        status: str | None = await self._rows.fetchval(query, self.order_id, self.saga_id)
+        return status
+
+
+@pytest.fixture
+def talks(participant: Participant, wire: Wire, databases: Databases) -> Iterator[Conversation]:
+    """As many conversations as a test asks for."""
+    return (Conversation(wire, databases, participant) for _ in count())
+
+
+@pytest.fixture
+def talk(talks: Iterator[Conversation]) -> Conversation:
+    return next(talks)
+
+
+async def test_a_bare_command_is_done_and_answered_under_the_saga_id(
+    participant: Participant, talk: Conversation
+) -> None:
+    answer = await talk.do(forceFail=False)
+
+    assert (answer.topic, answer.key) == (participant.yes, talk.saga_id)
+    assert answer.body == {"sagaId": talk.saga_id, "orderId": talk.order_id, **participant.extra}
+    assert await talk.status() == participant.done_status
+
+
+async def test_a_bare_command_that_must_fail_is_refused_with_a_reason(
+    participant: Participant, talk: Conversation
+) -> None:
+    answer = await talk.do(forceFail=True)
+
+    assert (answer.topic, answer.key) == (participant.no, talk.saga_id)
+    assert answer.body["orderId"] == talk.order_id
+    assert answer.body["reason"]
+    assert await talk.status() == "FAILED"
+
+
+async def test_what_was_done_can_be_undone_and_undone_again(participant: Participant, talk: Conversation) -> None:
+    await talk.do(forceFail=False)
+    answers = [await talk.undo(), await talk.undo()]
+
+    assert [answer.topic for answer in answers] == [participant.undone] * 2
+    assert await talk.status() == participant.undone_status
+
+
+async def test_an_undo_before_its_do_leaves_a_tombstone_that_refuses_the_late_do(
+    participant: Participant, talk: Conversation
+) -> None:
+    undone = await talk.undo()
+    late = await talk.do(forceFail=False)
+
+    assert undone.topic == participant.undone
+    assert (late.topic, late.body["reason"]) == (participant.no, "VOIDED")
+    assert await talk.status() == "VOIDED"
+    async with httpx.AsyncClient(base_url=participant.service.url) as http:
+        shown = (await http.get(f"{participant.path}/{talk.order_id}")).json()
+    assert (shown["sagaId"], shown["status"]) == (talk.saga_id, "VOIDED")
+
+
+async def test_undoing_what_was_refused_changes_nothing(participant: Participant, talk: Conversation) -> None:
+    await talk.do(forceFail=True)
+    answer = await talk.undo()
+
+    assert answer.topic == participant.undone
+    assert await talk.status() == "FAILED"
+
+
+async def test_a_do_and_its_undo_at_the_same_time_never_leave_it_done(
+    participant: Participant, talks: Iterator[Conversation]
+) -> None:
+    races = list(islice(talks, 20))
+    sends = [send for talk in races for send in (talk.send_do(forceFail=False), talk.send_undo())]
+    await asyncio.gather(*sends)
+
+    for talk in races:
+        assert participant.undone in [answer.topic for answer in await talk.answers(new=2)]
+        assert await talk.status() in (participant.undone_status, "VOIDED")
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_duplicate_is_answered_again_with_the_same_message(
+    fails: bool, participant: Participant, talk: Conversation
+) -> None:
+    message_id = str(uuid4())
+    first = await talk.do(message_id, forceFail=fails)
+    status = await talk.status()
+    again = await talk.do(message_id, forceFail=fails)
+
+    assert (again.topic, again.body, again.message_id) == (first.topic, first.body, first.message_id)
+    assert await talk.status() == status
+
+
+async def test_a_duplicate_undo_is_answered_again_with_the_same_message(
+    participant: Participant, talk: Conversation
+) -> None:
+    message_id = str(uuid4())
+    await talk.do(forceFail=False)
+    first, again = await talk.undo(message_id), await talk.undo(message_id)
+
+    assert first.topic == participant.undone
+    assert (again.topic, again.body, again.message_id) == (first.topic, first.body, first.message_id)
+
+
+async def test_twenty_copies_of_a_command_at_once_have_one_effect_and_one_answer(
+    participant: Participant, talk: Conversation
+) -> None:
+    message_id = str(uuid4())
+    await asyncio.gather(*(talk.send_do(message_id) for _ in range(20)))
+    await talk.answers()
+    last = await talk.do(message_id)
+
+    assert {(answer.topic, answer.message_id) for answer in await talk.answers(new=0)} == {
+        (last.topic, last.message_id)
+    }
+
+
+async def test_a_random_outcome_is_drawn_once(participant: Participant, talks: Iterator[Conversation]) -> None:
+    asked = list(islice(talks, 20))
+    first = [(await talk.do()).topic for talk in asked]
+    again = [(await talk.do()).topic for talk in asked]
+
+    assert again == first
+    assert set(first) == {participant.yes, participant.no}, "the outcomes are not random"
+
+
+async def test_a_copy_of_the_do_after_the_undo_does_not_do_it_again(
+    participant: Participant, talk: Conversation
+) -> None:
+    message_id = str(uuid4())
+    await talk.do(message_id, forceFail=False)
+    await talk.undo()
+    await talk.do(message_id, forceFail=False)
+    await talk.do(forceFail=False)
+
+    assert await talk.status() == participant.undone_status

@@ -1,0 +1,66 @@
+"""Customers who check out one after the other and do not give up when the connection breaks."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from tests.support.eventually import eventually
+
+ANSWERS = {200: "COMPLETED", 202: "RUNNING", 402: "FAILED", 409: "FAILED"}
+
+
+async def checkout(http: httpx.AsyncClient, body: Mapping[str, Any], key: str | None = None) -> httpx.Response:
+    """One checkout, repeated with the same Idempotency-Key until the orchestrator has acknowledged it."""
+    headers = {"Idempotency-Key": key or str(uuid4())}
+
+    async def attempt() -> httpx.Response:
+        answer = await http.post("/checkout", json=body, headers=headers)
+        assert answer.status_code != 503, answer.text
+        return answer
+
+    answer = await eventually(attempt, within=60)
+    expected = ANSWERS.get(answer.status_code)
+    if expected is None or answer.json()["status"] != expected:
+        raise RuntimeError(f"a checkout was answered {answer.status_code}: {answer.text}")
+    return answer
+
+
+@dataclass
+class History:
+    """What the customers know: who they are, and what they were told."""
+
+    users: set[str] = field(default_factory=set)
+    answers: list[Mapping[str, Any]] = field(default_factory=list)
+    closing: bool = False
+
+    @property
+    def saga_ids(self) -> list[str]:
+        return [answer["sagaId"] for answer in self.answers]
+
+    @property
+    def order_ids(self) -> set[str]:
+        return {answer["orderId"] for answer in self.answers}
+
+
+@asynccontextmanager
+async def load(http: httpx.AsyncClient, callers: int) -> AsyncIterator[History]:
+    """So many customers at once while the block runs; on its way out each ends what it has begun."""
+    history = History()
+
+    async def customer() -> None:
+        while not history.closing:
+            user = f"load-{uuid4()}"
+            history.users.add(user)
+            answer = await checkout(http, {"userId": user, "totalAmount": 19.99})
+            history.answers.append(answer.json())
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(callers):
+            group.create_task(customer())
+        yield history
+        history.closing = True
