@@ -33,7 +33,7 @@ BAD_FIELDS: list[dict[str, Any]] = [
     {"amount": float("inf")},
     {"forceFail": "yes"},
     {"forceFail": 1},
-    {"reason": ["a"]},
+    {"forceFail": [], "reason": ["a"]},
 ]
 BAD_HEADERS = [
     [("message-id", b"not-a-uuid"), ("causation-id", b"\xff\xff"), ("message-type", b"NoSuchType")],
@@ -56,7 +56,7 @@ async def test_poison_does_not_stop_what_comes_after_it(
 
     assert [answer.status_code for answer in answers] == [200] * len(answers)
     assert await disagreements(databases, [answer.json()["sagaId"] for answer in answers]) == []
-    assert await charged_by(orders[4:12], databases) == []
+    assert await charged_by(orders, databases) == []
     for service in SERVICES:
         await assert_ready(service)
     assert [await started_at(service) for service in SERVICES] == started, "a service had to be started again"

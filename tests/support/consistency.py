@@ -52,9 +52,9 @@ async def books(databases: Databases, saga_ids: Collection[str | UUID]) -> list[
     orders = await databases.order.fetch("select * from orders where order_id = any($1)", ids)
     payments = await databases.payment.fetch("select * from payments where order_id = any($1)", ids)
     reservations = await databases.inventory.fetch("select * from reservations where order_id = any($1)", ids)
-    order_of: Rows = {row["order_id"]: row for row in orders}
-    payment_of: Rows = {(row["order_id"], row["saga_id"]): row for row in payments}
-    reservation_of: Rows = {(row["order_id"], row["saga_id"]): row for row in reservations}
+    order_of: Rows = {row["order_id"]: dict(row) for row in orders}
+    payment_of: Rows = {(row["order_id"], row["saga_id"]): dict(row) for row in payments}
+    reservation_of: Rows = {(row["order_id"], row["saga_id"]): dict(row) for row in reservations}
 
     def book(saga_id: UUID, order_id: UUID, status: str, step: str, log: list[int]) -> Books:
         order = order_of.get(order_id, {})
