@@ -10,8 +10,9 @@ PACKAGES := chassis order-service payment-service inventory-service saga-orchest
 BIN := .venv/bin
 STAMP := .venv/.ready
 LOCAL := $(BIN)/python -m local
+TEST_STACK := $(LOCAL) --instance test --port-offset 10000 run --replicas $(REPLICAS)
 
-.PHONY: help setup lock
+.PHONY: help setup demo up down status logs clean check test test-unit test-integration test-e2e lock
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
@@ -27,6 +28,48 @@ $(STAMP): requirements/dev.txt $(PACKAGES:%=%/pyproject.toml)
 		&& $(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps $(PACKAGES:%=-e ./%); } \
 		|| { echo "Could not install the packages: is the Python package index reachable, and is there disk space?"; exit 1; }
 	@touch $@
+
+demo: $(STAMP) ## start the stack, run the three scenarios, show the databases, leave it running
+	@$(LOCAL) up --replicas $(REPLICAS)
+	@$(LOCAL) demo
+
+up: $(STAMP) ## start the stack without Docker (REPLICAS=2: two of each service)
+	@$(LOCAL) up --replicas $(REPLICAS)
+
+down: $(STAMP) ## stop it; what has been stored stays
+	@$(LOCAL) down
+
+status: $(STAMP) ## show what runs
+	@$(LOCAL) status
+
+logs: $(STAMP) ## show the end of the logs (SERVICE=order-service: of one)
+	@$(LOCAL) logs $(SERVICE)
+
+clean: $(STAMP) ## stop everything, remove what the stacks have stored and what the tools have cached
+	@$(LOCAL) --instance test clean
+	@$(LOCAL) --instance default clean
+	@rm -rf .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+check: $(STAMP) ## lint, types, imports, Dockerfiles, compose file
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/hadolint $(wildcard */Dockerfile)
+	@if docker compose version > /dev/null 2>&1; then docker compose config -q; \
+		else echo "docker-compose.yml was not checked: there is no docker compose here"; fi
+
+test: test-unit ## run every test; the stack that they need is their own
+	@$(TEST_STACK) $(BIN)/pytest tests/integration tests/e2e
+
+test-unit: $(STAMP) ## run the tests that need nothing
+	@$(BIN)/pytest -n auto tests/unit
+
+test-integration: $(STAMP) ## run the tests that need Postgres and Kafka, which are started for them
+	@$(TEST_STACK) --only infra $(BIN)/pytest tests/integration
+
+test-e2e: $(STAMP) ## run the scenarios against the stack that runs (PORT_OFFSET, STACK_KIND=compose: another one)
+	@$(BIN)/pytest tests/e2e
 
 lock: $(STAMP) ## pin requirements/*.in again, to the newest that resolve
 	@[ -x .venv/uv/bin/uv ] || { $(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install -q uv; }

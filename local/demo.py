@@ -1,0 +1,178 @@
+"""The three scenarios of the README, run against a running stack, with what each leaves in the four databases."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from local.instance import HOST, INVENTORY, ORCHESTRATOR, ORDER, PAYMENT, SERVICES, Instance, Service
+from local.problem import Problem
+
+TABLES = {ORDER: "orders", PAYMENT: "payments", INVENTORY: "reservations", ORCHESTRATOR: "sagas"}
+SHOWN_COLUMNS = 5
+SETTLE_SECONDS = 20
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    title: str
+    flags: dict[str, bool]
+    answer: dict[str, object]
+    rows: dict[Service, dict[str, str] | None]
+    """What each database must then say of the order; None is no row."""
+
+    @property
+    def request(self) -> dict[str, object]:
+        return {"userId": "u1", "totalAmount": 500, **self.flags}
+
+
+SCENARIOS = (
+    Scenario(
+        "A: the payment is refused",
+        {"forcePaymentFail": True},
+        {"code": 402, "status": "FAILED", "step": "PAYMENT_FAILED"},
+        {
+            ORDER: {"status": "CANCELLED"},
+            PAYMENT: {"status": "FAILED"},
+            INVENTORY: None,
+            ORCHESTRATOR: {"status": "FAILED", "step": "PAYMENT_FAILED"},
+        },
+    ),
+    Scenario(
+        "B: the stock is refused, the payment is refunded",
+        {"forcePaymentFail": False, "forceInventoryFail": True},
+        {"code": 409, "status": "FAILED", "step": "INVENTORY_FAILED"},
+        {
+            ORDER: {"status": "CANCELLED"},
+            PAYMENT: {"status": "REFUNDED"},
+            INVENTORY: {"status": "FAILED"},
+            ORCHESTRATOR: {"status": "FAILED", "step": "INVENTORY_FAILED"},
+        },
+    ),
+    Scenario(
+        "C: all goes well",
+        {"forcePaymentFail": False, "forceInventoryFail": False},
+        {"code": 200, "status": "COMPLETED", "step": "ORDER_CONFIRMED"},
+        {
+            ORDER: {"status": "CONFIRMED"},
+            PAYMENT: {"status": "CHARGED"},
+            INVENTORY: {"status": "RESERVED"},
+            ORCHESTRATOR: {"status": "COMPLETED", "step": "ORDER_CONFIRMED"},
+        },
+    ),
+)
+
+
+def show(instance: Instance, console: Console) -> bool:
+    """True if every scenario ended as it should."""
+    wrong = [complaint for scenario in SCENARIOS for complaint in asyncio.run(_run(instance, scenario, console))]
+    for complaint in wrong:
+        console.print(f"[bold red]{complaint}[/]")
+    if not wrong:
+        console.print("[bold green]All three scenarios ended as they should.[/]")
+    _show_where_to_look(instance, console)
+    return not wrong
+
+
+async def _run(instance: Instance, scenario: Scenario, console: Console) -> list[str]:
+    console.rule(scenario.title, align="left")
+    answer = await _checkout(instance, scenario)
+    rows = await _settled_rows(instance, scenario, UUID(answer["orderId"]))
+    _show_exchange(scenario, answer, console)
+    for service, row in rows.items():
+        _show_row(service, row, console)
+    return [
+        *_disagreements(scenario, "the answer", answer, scenario.answer),
+        *_wrong_rows(scenario, rows),
+    ]
+
+
+async def _checkout(instance: Instance, scenario: Scenario) -> Row:
+    url = f"{instance.url(ORCHESTRATOR)}/checkout"
+    try:
+        async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+            response = await client.post(url, json=scenario.request)
+            answer = {"code": response.status_code, **response.json()}
+    except (httpx.HTTPError, ValueError) as error:
+        raise Problem(f"POST {url} did not work: {error!r}. Is the stack up? `make up` starts it.") from None
+    if "orderId" not in answer:
+        raise Problem(f"POST {url} answered without an order: {answer}")
+    return answer
+
+
+async def _settled_rows(instance: Instance, scenario: Scenario, order_id: UUID) -> dict[Service, Row | None]:
+    """The rows of the order, as soon as they are as promised, or as they are after a while."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        rows = {service: await _row(instance, service, order_id) for service in SERVICES}
+        if not _wrong_rows(scenario, rows) or time.monotonic() > deadline:
+            return rows
+        await asyncio.sleep(0.1)
+
+
+async def _row(instance: Instance, service: Service, order_id: UUID) -> Row | None:
+    database = service.database
+    port = instance.port(database)
+    connection = await asyncpg.connect(
+        host=HOST, port=port, user=database.user, password=database.password, database=database.name, timeout=5
+    )
+    try:
+        record = await connection.fetchrow(f"SELECT * FROM {TABLES[service]} WHERE order_id = $1", order_id)
+        return dict(record) if record else None
+    finally:
+        await connection.close()
+
+
+def _wrong_rows(scenario: Scenario, rows: dict[Service, Row | None]) -> list[str]:
+    return [
+        complaint
+        for service, promised in scenario.rows.items()
+        for complaint in _disagreements(scenario, f"the row in {TABLES[service]}", rows[service], promised)
+    ]
+
+
+def _disagreements(scenario: Scenario, what: str, found: Row | None, promised: dict[str, Any] | None) -> list[str]:
+    if found is None or promised is None:
+        agree = found is None and promised is None
+        return [] if agree else [f"{scenario.title}: {what} should {'not ' * (promised is None)}be there."]
+    return [
+        f"{scenario.title}: {what} has {name} {found.get(name)}, not {value}."
+        for name, value in promised.items()
+        if found.get(name) != value
+    ]
+
+
+def _show_exchange(scenario: Scenario, answer: Row, console: Console) -> None:
+    body = {name: value for name, value in answer.items() if name != "code"}
+    table = Table(show_header=False, box=None)
+    table.add_row("sent", f"POST /checkout {json.dumps(scenario.request)}")
+    table.add_row("answer", f"{answer['code']} {json.dumps(body)}")
+    console.print(table)
+
+
+def _show_row(service: Service, row: Row | None, console: Console) -> None:
+    title = f"{service.database.name}: {TABLES[service]}"
+    if row is None:
+        console.print(f"[italic]{title}[/]: no row\n")
+        return
+    columns = list(row)[:SHOWN_COLUMNS]
+    table = Table(*columns, title=title, title_justify="left")
+    table.add_row(*(str(row[column]) for column in columns))
+    console.print(table)
+
+
+def _show_where_to_look(instance: Instance, console: Console) -> None:
+    console.rule("Look further", align="left")
+    for service in SERVICES:
+        console.print(f"{instance.url(service)}/docs")
+    for service in SERVICES:
+        console.print(f'{instance.psql(service.database)} -c "SELECT * FROM {TABLES[service]}"')

@@ -1,0 +1,156 @@
+"""The broker: a given one, else Apache Kafka from Maven's jars, else a stand-in without Java."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from local.fallback import install_fallback
+from local.instance import HOST, ROOT, Instance, python
+from local.problem import Problem
+from local.program import Program, answers_kafka
+
+HERE = Path(__file__).parent / "kafka"
+VERSION = re.findall(r"<version>(.+)</version>", (HERE / "pom.xml").read_text())[1]
+CLUSTER_ID = "c2FnYS1kZW1vLWxvY2FsMQ"
+JVM = (
+    "-Xmx256m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    f"-Dlog4j.configuration={HERE.as_uri()}/log4j.properties",
+)
+
+
+def given_broker(instance: Instance) -> str | None:
+    """KAFKA_BROKER, unless it only repeats what this instance told its children."""
+    broker = os.environ.get("KAFKA_BROKER")
+    return None if broker in (_own_address(instance), _read(_stand_in_address(instance))) else broker
+
+
+@cache
+def has_java() -> bool:
+    """Also false where `java` is only a stub that offers to install it."""
+    tools = shutil.which("java"), shutil.which("mvn")
+    return all(tools) and subprocess.run(["java", "-version"], capture_output=True).returncode == 0
+
+
+def broker(instance: Instance) -> str:
+    if given := given_broker(instance):
+        return given
+    return _own_address(instance) if has_java() else _read(_stand_in_address(instance)) or "not started"
+
+
+def is_stand_in(instance: Instance) -> bool:
+    return not given_broker(instance) and not has_java()
+
+
+def description(instance: Instance) -> str:
+    if given := given_broker(instance):
+        return f"the broker at {given}, as KAFKA_BROKER says"
+    if has_java():
+        return f"Apache Kafka {VERSION} in KRaft mode, jars in {jars()}"
+    return (
+        "[bold yellow]a stand-in, since Java and Maven are not both here: one member a group, nothing kept; "
+        "enough for `make demo`, while `make test` needs the real one (Debian: maven)[/]"
+    )
+
+
+def programs(instance: Instance) -> list[Program]:
+    if given_broker(instance):
+        return []
+    command: tuple[str, ...] = python("-m", "local.kafka_stand_in", str(_stand_in_address(instance)))
+    ports: tuple[int, ...] = ()
+    if has_java():
+        command = (_java(), *JVM, "-cp", f"{jars()}/*", "kafka.Kafka", str(_properties(instance)))
+        ports = (instance.kafka_port, instance.kafka_controller_port)
+    return [Program("kafka", command, ports, answers_kafka(lambda: broker(instance)), ROOT)]
+
+
+def prepare(instance: Instance) -> None:
+    """Fetch the jars and format the log folder, each if it has not been done."""
+    if given_broker(instance):
+        return
+    if not has_java():
+        install_fallback("confluent_kafka")
+        _stand_in_address(instance).unlink(missing_ok=True)
+        return
+    if not jars().exists():
+        _fetch_jars()
+    _properties(instance).write_text("\n".join(f"{name}={value}" for name, value in _settings(instance).items()) + "\n")
+    if not (instance.folder / "kafka" / "meta.properties").exists():
+        _format(instance)
+
+
+@cache
+def jars() -> Path:
+    """Shared by every clone and instance on this machine."""
+    cache_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache_folder / "saga-demo" / f"kafka-{VERSION}"
+
+
+def _fetch_jars() -> None:
+    jars().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=jars().parent) as folder:
+        copy = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}/jars")
+        done = subprocess.run(["mvn", "-q", "-B", "-f", HERE / "pom.xml", *copy], capture_output=True, text=True)
+        if done.returncode:
+            error = next((line for line in done.stdout.splitlines() if "ERROR" in line), "no reason given")
+            raise Problem(
+                "Maven could not fetch Kafka: is its central repository reachable, and is there disk space? "
+                f"Or set KAFKA_BROKER to a broker of yours. Maven says: {error}"
+            )
+        if not jars().exists():
+            Path(folder, "jars").rename(jars())
+
+
+def _format(instance: Instance) -> None:
+    tool = ("-cp", f"{jars()}/*", "kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config")
+    command = [_java(), *JVM, *tool, str(_properties(instance)), "--ignore-formatted"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise Problem(f"Could not format Kafka's log folder: {(done.stderr or done.stdout).strip()[-500:]}")
+
+
+def _java() -> str:
+    return shutil.which("java") or "java"
+
+
+def _settings(instance: Instance) -> dict[str, object]:
+    controller = f"{HOST}:{instance.kafka_controller_port}"
+    return {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@{controller}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://{_own_address(instance)},CONTROLLER://{controller}",
+        "advertised.listeners": f"PLAINTEXT://{_own_address(instance)}",
+        "log.dirs": instance.folder / "kafka",
+        "auto.create.topics.enable": "false",
+        "group.initial.rebalance.delay.ms": 0,
+        "offsets.topic.num.partitions": 4,
+        "offsets.topic.replication.factor": 1,
+        "transaction.state.log.num.partitions": 1,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+    }
+
+
+def _own_address(instance: Instance) -> str:
+    return f"{HOST}:{instance.kafka_port}"
+
+
+def _properties(instance: Instance) -> Path:
+    return instance.folder / "kafka.properties"
+
+
+def _stand_in_address(instance: Instance) -> Path:
+    """The stand-in chooses its port itself and writes it here."""
+    return instance.folder / "kafka.address"
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text().strip() if path.exists() else None

@@ -1,0 +1,20 @@
+"""What can go wrong on the user's machine."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Problem(Exception):
+    """Something that the user can mend: the text says what it is and what to do."""
+
+
+@contextmanager
+def full_disk_is_a_problem() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f" (while writing {error.filename})" if error.filename else ""
+        raise Problem(f"The disk is full{where}: make some room; `make clean` removes what was stored.") from None

@@ -1,0 +1,55 @@
+"""One process for supervisord, and how to see that it is ready."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+import httpx
+from aiokafka.client import AIOKafkaClient
+
+from local.instance import HOST, Database
+
+Probe = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Program:
+    name: str
+    command: tuple[str, ...]
+    ports: tuple[int, ...]
+    ready: Probe
+    """Raises until the process can be used."""
+    directory: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    user: str | None = None
+    stop_signal: str = "TERM"
+
+
+def answers_sql(database: Database, port: int) -> Probe:
+    async def probe() -> None:
+        connection = await asyncpg.connect(
+            host=HOST, port=port, user=database.user, password=database.password, database=database.name, timeout=2
+        )
+        await connection.close()
+
+    return probe
+
+
+def answers_kafka(broker: Callable[[], str]) -> Probe:
+    async def probe() -> None:
+        client = AIOKafkaClient(bootstrap_servers=broker(), request_timeout_ms=2000)
+        try:
+            await client.bootstrap()
+        finally:
+            await client.close()
+
+    return probe
+
+
+def answers_http(url: str) -> Probe:
+    async def probe() -> None:
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+            (await client.get(f"{url}/readyz")).raise_for_status()
+
+    return probe

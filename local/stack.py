@@ -1,0 +1,204 @@
+"""Bringing an instance up and down: prepare, start in order, wait until each part answers."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from local import kafka, postgres, services
+from local.instance import ROOT, STATE, Instance, python
+from local.ports import require_free
+from local.problem import Problem
+from local.program import Program
+from local.supervisor import Supervisor
+
+READY_SECONDS = 90
+FREE_BYTES = 500_000_000
+
+console = Console(highlight=False, soft_wrap=True)
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+def up(instance: Instance, replicas: int = 1, only_infra: bool = False) -> None:
+    with _alone(instance, "change"):
+        supervisor = Supervisor(instance)
+        if supervisor.runs_exactly(_programs(instance, replicas, only_infra)):
+            console.print(f"Everything of instance {instance.name} is up already.")
+            return
+        try:
+            _start(supervisor, instance, replicas, only_infra)
+        except BaseException:
+            console.print("Taking down what has been started ...")
+            with _undisturbed():
+                _stop(supervisor)
+            raise
+
+
+def down(instance: Instance) -> None:
+    with _alone(instance, "change"), _undisturbed():
+        _stop(Supervisor(instance))
+
+
+def clean(instance: Instance) -> None:
+    """Down, and forget everything."""
+    down(instance)
+    for folder in (instance.folder, instance.short_folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(instance: Instance, command: list[str], replicas: int, only_infra: bool) -> int:
+    """The exit code of the command, run beside an instance that exists for it alone."""
+    with _alone(instance, "run"):
+        clean(instance)
+        try:
+            up(instance, replicas, only_infra)
+            code = _run_command(instance, command)
+            if code:
+                _show_logs(instance)
+            return code
+        finally:
+            with _undisturbed():
+                clean(instance)
+
+
+def _programs(instance: Instance, replicas: int, only_infra: bool) -> list[Program]:
+    infra = [*postgres.programs(instance), *kafka.programs(instance)]
+    return infra if only_infra else [*infra, *services.programs(instance, replicas, kafka.broker(instance))]
+
+
+def _start(supervisor: Supervisor, instance: Instance, replicas: int, only_infra: bool) -> None:
+    _make_folders(instance)
+    console.print(f"Postgres: {postgres.description()}")
+    console.print(f"Kafka: {kafka.description(instance)}")
+    running = {process.name for process in supervisor.states()}
+    wanted = _programs(instance, replicas, only_infra)
+    require_free(port for program in wanted if program.name not in running for port in program.ports)
+    if not running:
+        postgres.prepare(instance)
+        kafka.prepare(instance)
+        infra = _programs(instance, replicas, only_infra=True)
+        supervisor.apply(infra)
+        asyncio.run(_all_ready(supervisor, infra))
+        running = {program.name for program in infra}
+    _create_topics(supervisor, instance)
+    wanted = _programs(instance, replicas, only_infra)
+    supervisor.apply(wanted)
+    asyncio.run(_all_ready(supervisor, [program for program in wanted if program.name not in running]))
+
+
+def _make_folders(instance: Instance) -> None:
+    instance.logs.mkdir(parents=True, exist_ok=True)
+    instance.short_folder.mkdir(mode=0o755, exist_ok=True)
+    if instance.short_folder.lstat().st_uid != os.geteuid():
+        raise Problem(f"{instance.short_folder} belongs to another user: remove it.")
+    if shutil.disk_usage(instance.short_folder).free < FREE_BYTES:
+        raise Problem(f"Less than {FREE_BYTES // 1_000_000} MB are free on the disk: make some room first.")
+
+
+async def _all_ready(supervisor: Supervisor, programs: list[Program]) -> None:
+    with console.status("Waiting for " + ", ".join(program.name for program in programs)):
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for program in programs:
+                    tasks.create_task(_ready(supervisor, program))
+        except* Problem as problems:
+            raise problems.exceptions[0] from None
+
+
+async def _ready(supervisor: Supervisor, program: Program) -> None:
+    started = time.monotonic()
+    reason: Exception | None = None
+    while time.monotonic() < started + READY_SECONDS:
+        try:
+            await program.ready()
+        except Exception as error:
+            reason = error
+        else:
+            where = f" on {program.ports[0]}" if program.ports else ""
+            console.print(f"  {program.name} is ready{where} ({time.monotonic() - started:.1f} s)")
+            return
+        state = next(process.state for process in supervisor.states() if process.name == program.name)
+        if state not in ("STARTING", "RUNNING"):
+            raise Problem(f"{program.name} ended at once.\n{_tail(supervisor, program.name)}")
+        await asyncio.sleep(0.1)
+    raise Problem(f"{program.name} is not ready: {reason!r}.\n{_tail(supervisor, program.name)}")
+
+
+def _create_topics(supervisor: Supervisor, instance: Instance) -> None:
+    if kafka.is_stand_in(instance):
+        return  # it makes topics by first use, and only so
+    environment = os.environ | instance.environment(kafka.broker(instance))
+    with supervisor.log("kafka-init").open("a") as log:
+        done = subprocess.run(python("-m", "kafka_init"), cwd=ROOT, env=environment, stdout=log, stderr=log)
+    if done.returncode:
+        raise Problem(f"kafka_init could not create the topics.\n{_tail(supervisor, 'kafka-init')}")
+    console.print("  the topics are there")
+
+
+def _stop(supervisor: Supervisor) -> None:
+    infra = {program.name for program in _programs(supervisor.instance, 0, only_infra=True)}
+    names = {process.name for process in supervisor.states()}
+    supervisor.stop(names - infra)
+    supervisor.stop(names)
+    supervisor.shut_down()
+
+
+def _run_command(instance: Instance, command: list[str]) -> int:
+    environment = os.environ | instance.environment(kafka.broker(instance))
+    process = subprocess.Popen(command, env=environment)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        raise
+
+
+def _show_logs(instance: Instance) -> None:
+    kept = STATE / f"logs-of-{instance.name}"
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(instance.logs, kept)
+    supervisor = Supervisor(instance)
+    for log in sorted(instance.logs.glob("*.log")):
+        console.print(_tail(supervisor, log.stem), markup=False)
+    console.print(f"The whole logs are in {kept}", markup=False)
+
+
+def _tail(supervisor: Supervisor, name: str, lines: int = 20) -> str:
+    log = supervisor.log(name)
+    text = log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
+    return "\n".join([f"--- {log} ends with:", *text])
+
+
+@contextmanager
+def _alone(instance: Instance, purpose: str) -> Iterator[None]:
+    """Two commands that change the same instance at once would leave it half."""
+    STATE.mkdir(exist_ok=True)
+    with (STATE / f"{instance.name}.{purpose}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Problem(f"Another command is at work on instance {instance.name}: wait for it to end.") from None
+        yield
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C does not leave half of the stack behind."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

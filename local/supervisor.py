@@ -1,0 +1,206 @@
+"""supervisord: its configuration, and what we ask of it while it runs."""
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Error, ServerProxy
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from local.instance import Instance, python
+from local.problem import Problem
+from local.program import Program
+
+STOP_SECONDS = 20
+ALIVE = ("STARTING", "RUNNING", "BACKOFF", "STOPPING")
+
+HEAD = """\
+[unix_http_server]
+file={socket}
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisord]
+logfile={folder}/supervisord.log
+logfile_maxbytes=10MB
+logfile_backups=1
+pidfile={folder}/supervisord.pid
+childlogdir={folder}/logs
+{user}
+"""
+
+PROGRAM = """\
+[program:{name}]
+command={command}
+directory={directory}
+environment={environment}
+autostart=false
+autorestart=true
+startsecs=1
+startretries=1000
+stopsignal={stop_signal}
+stopwaitsecs={stop_seconds}
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={log}
+stdout_logfile_maxbytes=50MB
+stdout_logfile_backups=1
+{user}
+"""
+
+
+@dataclass(frozen=True)
+class State:
+    name: str
+    state: str
+    pid: int
+    description: str
+
+
+class Supervisor:
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.configuration = instance.folder / "supervisord.conf"
+        self.url = f"unix://{instance.short_folder}/supervisor.sock"
+
+    @property
+    def _rpc(self) -> Any:
+        """Anew each time: supervisor's transport does not recover from a failed call."""
+        return ServerProxy("http://localhost", transport=SupervisorTransport(serverurl=self.url)).supervisor
+
+    def is_running(self) -> bool:
+        try:
+            return bool(self._rpc.getState()["statename"] == "RUNNING")
+        except (OSError, Error):
+            return False
+
+    def states(self) -> list[State]:
+        if not self.is_running():
+            return []
+        return [State(i["name"], i["statename"], i["pid"], i["description"]) for i in self._rpc.getAllProcessInfo()]
+
+    def log(self, name: str) -> Path:
+        return self.instance.logs / f"{name}.log"
+
+    def runs_exactly(self, programs: Iterable[Program]) -> bool:
+        text = self._text(programs)
+        is_same = self.configuration.exists() and self.configuration.read_text() == text
+        return is_same and self.is_running() and all(process.state == "RUNNING" for process in self.states())
+
+    def apply(self, programs: list[Program]) -> None:
+        """Make these programs, and no others, the ones that run. An unchanged one goes on undisturbed."""
+        self.configuration.write_text(self._text(programs))
+        if not self.is_running():
+            self._start_daemon()
+        ((added, changed, removed),) = self._rpc.reloadConfig()
+        self.stop([*changed, *removed])
+        for name in [*changed, *removed]:
+            self._rpc.removeProcessGroup(name)
+        for name in [*added, *changed]:
+            self._rpc.addProcessGroup(name)
+        for process in self.states():
+            if process.state not in ALIVE:
+                self._rpc.startProcess(process.name, False)
+
+    def stop(self, names: Iterable[str]) -> None:
+        """Stop these at the same time; a process that was made to stand still is woken first."""
+        names = set(names)
+        for process in self.states():
+            if process.name in names and process.state in ALIVE:
+                if process.pid:
+                    self._signal(process.pid, signal.SIGCONT)
+                if process.state != "STOPPING":
+                    self._rpc.stopProcess(process.name, False)
+        wait_until(lambda: not any(p.name in names and p.state in ALIVE for p in self.states()), STOP_SECONDS + 10)
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        process = next((p for p in self.states() if p.name == name), None)
+        if not process or not process.pid:
+            known = ", ".join(p.name for p in self.states()) or "nothing at all"
+            raise Problem(f"{name} does not run here; what does: {known}.")
+        self._signal(process.pid, number)
+
+    def shut_down(self) -> None:
+        if self.is_running():
+            daemon = psutil.Process(self._rpc.getPID())
+            self._rpc.shutdown()
+            daemon.wait(STOP_SECONDS * 2)
+        self._end_orphans()
+
+    def _start_daemon(self) -> None:
+        command = python("-m", "supervisor.supervisord", "-c", str(self.configuration))
+        environment = os.environ | {"SUPERVISOR_SERVER_URL": self.url}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            raise Problem(f"supervisord did not start: {(done.stderr or done.stdout).strip()}")
+        wait_until(self.is_running, 10)
+
+    def _end_orphans(self) -> None:
+        """What a supervisord that was killed has left behind, known by the address that it gave to its children."""
+        orphans = [process for process in psutil.process_iter() if self._is_ours(process)]
+        for process in orphans:
+            for number in (signal.SIGCONT, signal.SIGINT):
+                self._signal(process.pid, number)
+        for process in psutil.wait_procs(orphans, timeout=STOP_SECONDS)[1]:
+            process.kill()
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get("SUPERVISOR_SERVER_URL") == self.url
+        except (psutil.Error, OSError):
+            return False
+
+    @staticmethod
+    def _signal(pid: int, number: signal.Signals) -> None:
+        """To the process and its children: a Postgres is several."""
+        try:
+            parent = psutil.Process(pid)
+            family = [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return
+        for process in family:
+            try:
+                process.send_signal(number)
+            except psutil.NoSuchProcess:
+                continue
+
+    def _text(self, programs: Iterable[Program]) -> str:
+        head = HEAD.format(
+            socket=self.url.removeprefix("unix://"),
+            folder=_escape(str(self.instance.folder)),
+            user="user=root" if os.geteuid() == 0 else "",
+        )
+        return head + "".join("\n" + self._section(program) for program in programs)
+
+    def _section(self, program: Program) -> str:
+        return PROGRAM.format(
+            name=program.name,
+            command=_escape(shlex.join(program.command)),
+            directory=_escape(str(program.directory)),
+            environment=_escape(",".join(f'{name}="{value}"' for name, value in program.environment.items())),
+            stop_signal=program.stop_signal,
+            stop_seconds=STOP_SECONDS,
+            log=_escape(str(self.log(program.name))),
+            user=f"user={program.user}" if program.user else "",
+        )
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Problem(f"Waited {seconds} seconds in vain; `make status` tells more.")
+        time.sleep(0.05)
