@@ -14,7 +14,7 @@ TEST_STACK := $(LOCAL) --instance test --port-offset 10000 run --replicas $(REPL
 
 .PHONY: help setup demo up down status logs clean check test test-unit test-integration test-e2e lock
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## create .venv and install everything into it
 

@@ -36,8 +36,9 @@ def up(instance: Instance, replicas: int = 1, only_infra: bool = False) -> None:
         try:
             _start(supervisor, instance, replicas, only_infra)
         except BaseException:
-            console.print("Taking down what has been started ...")
             with _undisturbed():
+                if supervisor.is_running():
+                    console.print("Taking it down again ...")
                 _stop(supervisor)
             raise
 
@@ -79,6 +80,8 @@ def _start(supervisor: Supervisor, instance: Instance, replicas: int, only_infra
     console.print(f"Postgres: {postgres.description()}")
     console.print(f"Kafka: {kafka.description(instance)}")
     running = {process.name for process in supervisor.states()}
+    if not running:
+        supervisor.end_orphans()
     wanted = _programs(instance, replicas, only_infra)
     require_free(port for program in wanted if program.name not in running for port in program.ports)
     if not running:

@@ -134,7 +134,7 @@ class Supervisor:
             daemon = psutil.Process(self._rpc.getPID())
             self._rpc.shutdown()
             daemon.wait(STOP_SECONDS * 2)
-        self._end_orphans()
+        self.end_orphans()
 
     def _start_daemon(self) -> None:
         command = python("-m", "supervisor.supervisord", "-c", str(self.configuration))
@@ -144,7 +144,7 @@ class Supervisor:
             raise Problem(f"supervisord did not start: {(done.stderr or done.stdout).strip()}")
         wait_until(self.is_running, 10)
 
-    def _end_orphans(self) -> None:
+    def end_orphans(self) -> None:
         """What a supervisord that was killed has left behind, known by the address that it gave to its children."""
         orphans = [process for process in psutil.process_iter() if self._is_ours(process)]
         for process in orphans:
