@@ -95,7 +95,9 @@ def _fetch_jars() -> None:
     jars().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=jars().parent) as folder:
         copy = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}/jars")
-        done = subprocess.run(["mvn", "-q", "-B", "-f", HERE / "pom.xml", *copy], capture_output=True, text=True)
+        done = subprocess.run(
+            ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", HERE / "pom.xml", *copy], capture_output=True, text=True
+        )
         if done.returncode:
             error = next((line for line in done.stdout.splitlines() if "ERROR" in line), "no reason given")
             raise Problem(
