@@ -38,7 +38,7 @@ BAD_FIELDS: list[dict[str, Any]] = [
 BAD_HEADERS = [
     [("message-id", b"not-a-uuid"), ("causation-id", b"\xff\xff"), ("message-type", b"NoSuchType")],
     [("message-id", b""), ("message-type", b"\x00"), ("traceparent", b"garbage")],
-    [("message-id", b"a"), ("message-id", b"b"), ("no-such-header", b"c")],
+    [("message-id", b"a"), ("message-id", b"b"), ("no-such-header", b"c"), ("traceparent", b"\x00\xff")],
 ]
 
 
@@ -67,10 +67,13 @@ async def pour(wire: Wire, topic: str, orders: list[UUID]) -> None:
     for value in GARBAGE:
         await wire.send_raw(topic, value)
     for order_id, bad in zip(orders, BAD_FIELDS, strict=True):
-        good = {"sagaId": str(uuid4()), "orderId": str(order_id), "amount": 500}
-        await wire.send_raw(topic, json.dumps({**good, **bad}).encode())
+        await wire.send_raw(topic, json.dumps({**body_of(order_id), **bad}).encode())
     for headers in BAD_HEADERS:
-        await wire.send_raw(topic, b"{}", headers)
+        await wire.send_raw(topic, json.dumps(body_of(uuid4())).encode(), headers)
+
+
+def body_of(order_id: UUID) -> dict[str, Any]:
+    return {"sagaId": str(uuid4()), "orderId": str(order_id), "amount": 500, "reason": "poison"}
 
 
 async def charged_by(orders: list[UUID], databases: Databases) -> list[Any]:
