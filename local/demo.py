@@ -84,12 +84,9 @@ def show(instance: Instance, console: Console) -> bool:
 
 
 async def _run(instance: Instance, scenario: Scenario, console: Console) -> list[str]:
-    console.rule(scenario.title, align="left")
     answer = await _checkout(instance, scenario)
     rows = await _settled_rows(instance, scenario, UUID(answer["orderId"]))
-    _show_exchange(scenario, answer, console)
-    for service, row in rows.items():
-        _show_row(service, row, console)
+    _show_outcome(scenario, answer, rows, console)
     return [
         *_disagreements(scenario, "the answer", answer, scenario.answer),
         *_wrong_rows(scenario, rows),
@@ -151,27 +148,24 @@ def _disagreements(scenario: Scenario, what: str, found: Row | None, promised: d
     ]
 
 
-def _show_exchange(scenario: Scenario, answer: Row, console: Console) -> None:
+def _show_outcome(scenario: Scenario, answer: Row, rows: dict[Service, Row | None], console: Console) -> None:
     body = {name: value for name, value in answer.items() if name != "code"}
-    table = Table(show_header=False, box=None)
+    table = Table(show_header=False, show_lines=True, title=scenario.title, title_justify="left")
     table.add_row("sent", f"POST /checkout {json.dumps(scenario.request)}")
     table.add_row("answer", f"{answer['code']} {json.dumps(body)}")
+    for service, row in rows.items():
+        table.add_row(f"{service.database.name}\n{TABLES[service]}", _first_columns(row))
     console.print(table)
 
 
-def _show_row(service: Service, row: Row | None, console: Console) -> None:
-    title = f"{service.database.name}: {TABLES[service]}"
+def _first_columns(row: Row | None) -> str:
     if row is None:
-        console.print(f"[italic]{title}[/]: no row\n")
-        return
-    columns = list(row)[:SHOWN_COLUMNS]
-    table = Table(*columns, title=title, title_justify="left")
-    table.add_row(*(str(row[column]) for column in columns))
-    console.print(table)
+        return "no row"
+    return "\n".join(f"{name:<13} {value}" for name, value in list(row.items())[:SHOWN_COLUMNS])
 
 
 def _show_where_to_look(instance: Instance, console: Console) -> None:
-    console.rule("Look further", align="left")
+    console.print("\nLook further:")
     for service in SERVICES:
         console.print(f"{instance.url(service)}/docs")
     for service in SERVICES:

@@ -106,6 +106,7 @@ class Instance:
     def service_environment(self, service: Service, replica: int, kafka_broker: str) -> dict[str, str]:
         database = service.database
         own = {
+            "SERVICE": service.name,
             "HOST": HOST,
             "PORT": str(self.port(service, replica)),
             "PGHOST": HOST,

@@ -91,22 +91,20 @@ def _create_cluster(instance: Instance, database: Database) -> None:
 
 def _run(instance: Instance, database: Database, command: list[str | Path], text: str = "") -> None:
     user = other_user()
-    log = instance.logs / f"{database.program}.log"
-    with log.open("a") as output:
-        done = subprocess.run(
-            command,
-            input=text,
-            text=True,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=home(instance),
-            user=user.pw_uid if user else None,
-            group=user.pw_gid if user else None,
-            extra_groups=[] if user else None,
-        )
+    done = subprocess.run(
+        command,
+        input=text,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=home(instance),
+        user=user.pw_uid if user else None,
+        group=user.pw_gid if user else None,
+        extra_groups=[] if user else None,
+    )
     if done.returncode:
-        last = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
-        raise Problem(f"Could not create the cluster of {database.name}; {log} ends with:\n{last}")
+        last = "\n".join(done.stdout.splitlines()[-10:])
+        raise Problem(f"Could not create the cluster of {database.name}:\n{last}")
 
 
 def _require_same_version(data: Path) -> None:

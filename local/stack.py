@@ -65,7 +65,11 @@ def run(instance: Instance, command: list[str], replicas: int, only_infra: bool)
             code = _run_command(instance, command)
             if code:
                 _show_logs(instance)
+                _keep_logs(instance)
             return code
+        except Problem:
+            _keep_logs(instance)
+            raise
         finally:
             with _undisturbed():
                 clean(instance)
@@ -169,13 +173,17 @@ def _run_command(instance: Instance, command: list[str]) -> int:
 
 
 def _show_logs(instance: Instance) -> None:
-    kept = STATE / f"logs-of-{instance.name}"
-    shutil.rmtree(kept, ignore_errors=True)
-    shutil.copytree(instance.logs, kept)
     supervisor = Supervisor(instance)
     for log in sorted(instance.logs.glob("*.log")):
         console.print(_tail(supervisor, log.stem), markup=False)
-    console.print(f"The whole logs are in {kept}", markup=False)
+
+
+def _keep_logs(instance: Instance) -> None:
+    kept = STATE / f"logs-of-{instance.name}"
+    shutil.rmtree(kept, ignore_errors=True)
+    if instance.logs.exists():
+        shutil.copytree(instance.logs, kept)
+        console.print(f"All logs are kept in {kept}", markup=False)
 
 
 def _tail(supervisor: Supervisor, name: str, lines: int = 20) -> str:

@@ -14,9 +14,10 @@ from xmlrpc.client import Error, ServerProxy
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from local.instance import Instance, python
+from local.instance import SERVICES, Instance, python
 from local.problem import Problem
 from local.program import Program
+from local.services import setting_names
 
 STOP_SECONDS = 20
 ALIVE = ("STARTING", "RUNNING", "BACKOFF", "STOPPING")
@@ -138,7 +139,9 @@ class Supervisor:
 
     def _start_daemon(self) -> None:
         command = python("-m", "supervisor.supervisord", "-c", str(self.configuration))
-        environment = os.environ | {"SUPERVISOR_SERVER_URL": self.url}
+        settings = set().union(*map(setting_names, SERVICES))  # each is given to its program, and may change later
+        environment = {name: value for name, value in os.environ.items() if name not in settings}
+        environment["SUPERVISOR_SERVER_URL"] = self.url
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise Problem(f"supervisord did not start: {(done.stderr or done.stdout).strip()}")
@@ -186,12 +189,16 @@ class Supervisor:
             name=program.name,
             command=_escape(shlex.join(program.command)),
             directory=_escape(str(program.directory)),
-            environment=_escape(",".join(f'{name}="{value}"' for name, value in program.environment.items())),
+            environment=_escape(",".join(f"{name}={_quote(value)}" for name, value in program.environment.items())),
             stop_signal=program.stop_signal,
             stop_seconds=STOP_SECONDS,
             log=_escape(str(self.log(program.name))),
             user=f"user={program.user}" if program.user else "",
         )
+
+
+def _quote(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _escape(text: str) -> str:
