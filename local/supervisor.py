@@ -198,7 +198,10 @@ class Supervisor:
 
 
 def _quote(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    quote = "'" if '"' in value else '"'
+    if quote in value or "\n" in value:
+        raise Problem(f"supervisord has no way to pass on this setting: {value!r}.")
+    return f"{quote}{value}{quote}"
 
 
 def _escape(text: str) -> str:
