@@ -75,12 +75,12 @@ def clean(context: typer.Context) -> None:
 
 @app.command()
 def status(context: typer.Context) -> None:
-    """Show what runs; exit code 3 if nothing does."""
+    """Show what runs."""
     instance: Instance = context.obj
     states = Supervisor(instance).states()
     if not states:
         console.print(f"Instance {instance.name} is down; `make up` starts it.")
-        raise typer.Exit(3)
+        return
     table = Table("process", "state", "", title=f"instance {instance.name}, Kafka at {kafka.broker(instance)}")
     for process in states:
         table.add_row(process.name, process.state, process.description)

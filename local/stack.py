@@ -34,13 +34,13 @@ def up(instance: Instance, replicas: int = 1, only_infra: bool = False) -> None:
         if supervisor.runs_exactly(_programs(instance, replicas, only_infra)):
             console.print(f"Everything of instance {instance.name} is up already.")
             return
+        was_running = supervisor.is_running()
         try:
             _start(supervisor, instance, replicas, only_infra)
         except BaseException:
-            with _undisturbed():
-                if supervisor.is_running():
-                    console.print("Taking it down again ...")
-                _stop(supervisor)
+            if not was_running:
+                with _undisturbed():
+                    _stop(supervisor)
             raise
 
 
@@ -84,9 +84,9 @@ def _start(supervisor: Supervisor, instance: Instance, replicas: int, only_infra
     _make_folders(instance)
     console.print(f"Postgres: {postgres_binaries.description()}")
     console.print(f"Kafka: {kafka.description(instance)}")
-    running = {process.name for process in supervisor.states()}
-    if not running:
+    if not supervisor.is_running():
         supervisor.end_orphans()
+    running = {process.name for process in supervisor.states() if process.pid}
     wanted = _programs(instance, replicas, only_infra)
     require_free(port for program in wanted if program.name not in running for port in program.ports)
     if not running:
@@ -95,11 +95,10 @@ def _start(supervisor: Supervisor, instance: Instance, replicas: int, only_infra
         infra = _programs(instance, replicas, only_infra=True)
         supervisor.apply(infra)
         asyncio.run(_all_ready(supervisor, infra))
-        running = {program.name for program in infra}
     _create_topics(supervisor, instance)
-    wanted = _programs(instance, replicas, only_infra)
+    wanted = _programs(instance, replicas, only_infra)  # again: a stand-in's address is known only by now
     supervisor.apply(wanted)
-    asyncio.run(_all_ready(supervisor, [program for program in wanted if program.name not in running]))
+    asyncio.run(_all_ready(supervisor, [program for program in wanted if running or program.name not in INFRA]))
 
 
 def _make_folders(instance: Instance) -> None:
