@@ -106,8 +106,9 @@ def _make_folders(instance: Instance) -> None:
     instance.short_folder.mkdir(mode=0o755, exist_ok=True)
     if instance.short_folder.lstat().st_uid != os.geteuid():
         raise Problem(f"{instance.short_folder} belongs to another user: remove it.")
-    if shutil.disk_usage(instance.short_folder).free < FREE_BYTES:
-        raise Problem(f"Less than {FREE_BYTES // 1_000_000} MB are free on the disk: make some room first.")
+    for folder in (instance.folder, instance.short_folder):
+        if shutil.disk_usage(folder).free < FREE_BYTES:
+            raise Problem(f"Less than {FREE_BYTES // 1_000_000} MB are free in {folder}: make some room first.")
 
 
 async def _all_ready(supervisor: Supervisor, programs: list[Program]) -> None:
