@@ -1,0 +1,27 @@
+"""Named places where a test may kill the process: `CRASH_AT=batch.committed` or `CRASH_AT=batch.committed@PaymentFailed`.
+
+Inert unless the variable is set. The process dies by SIGKILL, as it would if somebody pulled the plug.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from typing import Final
+
+_POINT, _, _TYPE = os.environ.get("CRASH_AT", "").partition("@")
+
+POINTS: Final = (
+    "batch.before_commit",
+    "batch.committed",
+    "relay.before_send",
+    "relay.acknowledged",
+    "consumer.before_offset_commit",
+)
+
+
+def crash_point(name: str, types: Iterable[str] = ()) -> None:
+    """Die here if `CRASH_AT` names this point (and, after an @, one of the message types at hand)."""
+    if name == _POINT and (not _TYPE or _TYPE in types):
+        print(f"crash point {name} {_TYPE} reached, killing this process", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,29 @@
+"""What can go wrong in the plumbing; the docstring of each is its meaning."""
+
+
+class ChassisError(Exception):
+    """The root: catch this to catch everything that the chassis raises on purpose."""
+
+
+class Overloaded(ChassisError):
+    """The queue or the backlog is full; nothing was accepted, the caller may try again later."""
+
+
+class Unavailable(ChassisError):
+    """The database or the broker is away; nothing is known to be accepted, the caller may try again later."""
+
+
+class Conflict(ChassisError):
+    """Another process changed the row first; roll back and run again on what is there now."""
+
+
+class Undeliverable(ChassisError):
+    """A receiver gave no usable answer; the outcome is unknown and the same message is sent again."""
+
+
+class InvalidRecord(ChassisError):
+    """The bytes of a Kafka record are not a message that this service reads; trying again cannot help."""
+
+
+class MigrationChanged(ChassisError):
+    """A migration that was already applied has been edited; write a new one instead."""

@@ -1,0 +1,150 @@
+"""Messages to and from Kafka records, and the two clients with every unsafe default replaced."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from chassis.errors import InvalidRecord
+from chassis.loops import Backoff
+from chassis.messages import Body, Message
+from chassis.settings import Settings
+
+log = structlog.get_logger()
+
+
+def headers(message: Message) -> list[tuple[str, bytes]]:
+    """The metadata as it travels beside the body."""
+    fields = {
+        "message-id": str(message.id),
+        "message-type": message.type,
+        "causation-id": str(message.causation_id) if message.causation_id else None,
+        "traceparent": message.traceparent,
+    }
+    return [(name, value.encode()) for name, value in fields.items() if value]
+
+
+def from_record(record: ConsumerRecord, reads: Mapping[str, type[Body]]) -> Message:
+    """Decode a record; `InvalidRecord` says why it cannot be one of the messages that this service reads.
+
+    A record without `message-id` (a foreign sender) gets one from its place in the log: the same at every redelivery.
+    """
+    try:
+        body = reads[record.topic].model_validate_json(record.value or b"")
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
+        raise InvalidRecord(problems) from error
+    found = {name: value.decode(errors="replace") for name, value in record.headers if value is not None}
+    place = f"kafka:{record.topic}/{record.partition}/{record.offset}"
+    return Message(
+        body=body,
+        id=_uuid(found.get("message-id")) or uuid5(NAMESPACE_URL, place),
+        causation_id=_uuid(found.get("causation-id")),
+        traceparent=found.get("traceparent"),
+    )
+
+
+def consumer(topics: list[str], settings: Settings) -> AIOKafkaConsumer:
+    """Offsets are ours to commit, and a new group starts at the beginning of the log."""
+    return AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=settings.kafka_broker,
+        client_id=settings.service,
+        group_id=settings.service,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=settings.kafka_session_timeout_ms,
+        heartbeat_interval_ms=settings.kafka_heartbeat_ms,
+        request_timeout_ms=settings.kafka_request_timeout_ms,
+        max_poll_records=settings.batch_max_messages,
+    )
+
+
+class KafkaTransport:
+    """A producer that is rebuilt when it breaks; what it lost is still in the outbox."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+        self._ready = asyncio.Event()
+        self._broken = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a producer is connected."""
+        return self._ready.is_set()
+
+    async def run(self) -> None:
+        """Keep a working producer, for ever."""
+        backoff = Backoff(self._settings.retry_first_seconds, self._settings.retry_max_seconds)
+        while True:
+            producer = self._build()
+            try:
+                await producer.start()
+            except (KafkaError, OSError) as error:
+                log.warning("waiting for the broker", broker=self._settings.kafka_broker, error=repr(error))
+                with suppress(KafkaError, OSError):
+                    await producer.stop()
+                await backoff.pause()
+                continue
+            backoff.reset()
+            self._producer = producer
+            self._broken.clear()
+            self._ready.set()
+            await self._broken.wait()
+            log.warning("the producer broke, building a new one")
+            await self.close()
+
+    async def send(self, message: Message) -> "asyncio.Future[Any]":
+        """Hand the message to the producer; the future is the broker's acknowledgement, from all replicas."""
+        await self._ready.wait()
+        assert self._producer is not None
+        try:
+            acknowledged: asyncio.Future[Any] = await self._producer.send(
+                message.destination,
+                key=str(message.key).encode(),
+                value=message.body.to_json().encode(),
+                headers=headers(message),
+            )
+        except KafkaError as error:
+            self._check(error)
+            raise
+        acknowledged.add_done_callback(lambda done: self._check(done.cancelled() or done.exception()))
+        return acknowledged
+
+    async def close(self) -> None:
+        """Flush and stop, in bounded time."""
+        self._ready.clear()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(self._settings.kafka_stop_seconds):
+                    await producer.stop()
+
+    def _check(self, error: object) -> None:
+        """An error that is not worth a retry may have killed the sender inside the producer."""
+        if isinstance(error, KafkaError) and not error.retriable:
+            self._broken.set()
+
+    def _build(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=self._settings.kafka_broker,
+            client_id=self._settings.service,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            request_timeout_ms=self._settings.kafka_request_timeout_ms,
+            max_request_size=self._settings.kafka_max_request_bytes,
+        )
+
+
+def _uuid(text: str | None) -> UUID | None:
+    with suppress(ValueError):
+        return UUID(text) if text else None
+    return None

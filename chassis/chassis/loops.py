@@ -1,0 +1,56 @@
+"""Background loops with an owner: when one dies the process dies, and whoever supervises it starts it again."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import structlog
+
+log = structlog.get_logger()
+
+Loop = Callable[[], Coroutine[None, None, None]]
+
+
+@asynccontextmanager
+async def background(**loops: Loop) -> AsyncIterator[None]:
+    """Run the named loops while the body runs; cancel them on the way out; SIGTERM ourselves if one dies."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(loop(), name=name) for name, loop in loops.items()]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+    except* Exception as errors:
+        for error in errors.exceptions:
+            log.critical("a background loop died, ending the process", loops=list(loops), exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Return when the event is set or the time is over, whichever comes first."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Growing pauses between tries: first, 2 x first, ... up to the longest, in seconds."""
+
+    first: float
+    longest: float
+    tries: int = 0
+
+    async def pause(self) -> None:
+        """Sleep for the next pause."""
+        seconds = min(self.first * 2**self.tries, self.longest)
+        self.tries += 1
+        await asyncio.sleep(seconds)
+
+    def reset(self) -> None:
+        """Forget past failures."""
+        self.tries = 0

@@ -1,0 +1,73 @@
+"""Messages to send, written in the transaction that decided them: the transactional outbox pattern."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from chassis.database import Connection, Pool
+from chassis.messages import Body, Message
+
+COLUMNS = "message_id, causation_id, type, body, traceparent"
+
+INSERT = """
+insert into outbox (message_id, causation_id, destination, type, key, body, traceparent, publish_after)
+select r.*, now() + make_interval(secs => $8)
+from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::jsonb[], $7::text[]) r
+on conflict (message_id) do update set publish_after = excluded.publish_after, published_at = null"""
+
+ANSWER_AGAIN = f"""
+update outbox set publish_after = now() + make_interval(secs => $2), published_at = null
+where causation_id = any($1::uuid[]) returning {COLUMNS}"""
+
+LEASE_DUE = f"""
+update outbox set
+    attempts = attempts + 1,
+    publish_after = now() + make_interval(secs => least($2 * 2 ^ least(attempts, 10), $3))
+where message_id in (
+    select message_id from outbox where published_at is null and publish_after < now()
+    order by publish_after limit $1 for update skip locked
+)
+returning {COLUMNS}"""
+
+MARK = """
+update outbox set published_at = now()
+where message_id = any($1::uuid[]) and published_at is null"""
+
+
+async def insert(connection: Connection, messages: Sequence[Message], lease_seconds: float) -> None:
+    """Write messages that this process will send right after the commit; a message sent again keeps its id."""
+    await connection.execute(
+        INSERT,
+        [m.id for m in messages],
+        [m.causation_id for m in messages],
+        [m.destination for m in messages],
+        [m.type for m in messages],
+        [m.key for m in messages],
+        [m.body.to_json() for m in messages],
+        [m.traceparent for m in messages],
+        lease_seconds,
+    )
+
+
+async def answer_again(
+    connection: Connection, causes: Iterable[UUID], bodies: Mapping[str, type[Body]], lease_seconds: float
+) -> list[Message]:
+    """Make the answers to these messages due once more, under their old ids."""
+    return [_message(row, bodies) for row in await connection.fetch(ANSWER_AGAIN, sorted(causes), lease_seconds)]
+
+
+async def lease_due(
+    pool: Pool, rows: int, bodies: Mapping[str, type[Body]], lease_seconds: float, lease_max_seconds: float
+) -> list[Message]:
+    """Take what should have been sent by now; the lease doubles with every attempt, so an outage is not a storm."""
+    return [_message(row, bodies) for row in await pool.fetch(LEASE_DUE, rows, lease_seconds, lease_max_seconds)]
+
+
+async def mark_published(pool: Pool, ids: Iterable[UUID]) -> None:
+    """Note that the receiver has acknowledged these."""
+    await pool.execute(MARK, sorted(ids))
+
+
+def _message(row: Mapping[str, Any], bodies: Mapping[str, type[Body]]) -> Message:
+    body = bodies[row["type"]].model_validate_json(row["body"])
+    return Message(body, row["message_id"], row["causation_id"], row["traceparent"])

@@ -1,0 +1,107 @@
+"""Errors as application/problem+json (RFC 9457), and request bodies that fail with one that says what to do."""
+
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+
+from chassis.errors import Overloaded, Unavailable
+
+log = structlog.get_logger()
+
+RETRY_AFTER_SECONDS = "1"
+Parsed = TypeVar("Parsed", bound=BaseModel)
+
+
+class Problem(BaseModel):
+    """The body of every error answer."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] | None = None
+
+
+class Refused(Exception):  # noqa: N818
+    """Ends a request with a problem; `errors` names the fields that are wrong."""
+
+    def __init__(self, status: HTTPStatus, detail: str, errors: list[dict[str, str]] | None = None) -> None:
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+
+
+def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer straight from orjson."""
+    return Response(orjson.dumps(content, default=str), status, headers, "application/json")
+
+
+def problem_response(
+    status: int, detail: str, errors: list[dict[str, str]] | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """An error answer."""
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+    return Response(problem.model_dump_json(exclude_none=True), status, headers, "application/problem+json")
+
+
+async def parse(request: Request, model: type[Parsed]) -> Parsed:
+    """The request's body as a model; 415 for another content type, 400 for broken JSON, 422 for wrong values."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body with Content-Type: application/json")
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        if any(e["type"] == "json_invalid" for e in error.errors()):
+            raise Refused(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error.errors()[0]['msg']}") from None
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "some values are wrong, see errors", _fields(error)) from None
+
+
+def request_body(model: type[BaseModel]) -> dict[str, Any]:
+    """What OpenAPI shows of a body that `parse` reads."""
+    schema = {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
+    return {"requestBody": schema}
+
+
+def responses(**problems: str) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI shows of error answers: `responses(status_404="no such order")`."""
+    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    return {int(name.removeprefix("status_")): {"description": text, "content": content} for name, text in problems.items()}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this application with a problem."""
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, error: Refused) -> Response:
+        return problem_response(error.status, error.detail, error.errors)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        errors = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "some values are wrong, see errors", errors)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> Response:
+        return problem_response(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+
+    @app.exception_handler(Overloaded)
+    @app.exception_handler(Unavailable)
+    async def later(_: Request, error: Overloaded | Unavailable) -> Response:
+        detail = f"{error}; nothing was accepted, try again with the same Idempotency-Key"
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        log.error("a request failed unexpectedly", path=request.url.path, exc_info=error)
+        return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error; the service's log says more")
+
+
+def _fields(error: ValidationError) -> list[dict[str, str]]:
+    return [{"field": ".".join(map(str, e["loc"])) or "body", "message": e["msg"]} for e in error.errors()]

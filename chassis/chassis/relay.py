@@ -1,0 +1,148 @@
+"""The loop that publishes the outbox: from memory right after the commit, from the table after a crash or an outage."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+
+from chassis import metrics, outbox
+from chassis.crash import crash_point
+from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from chassis.loops import background
+from chassis.messages import Body, Message, by_type
+from chassis.settings import Settings
+
+log = structlog.get_logger()
+
+
+class Transport(Protocol):
+    """A way out of the process."""
+
+    async def run(self) -> None:
+        """Stay connected, for ever."""
+
+    async def send(self, message: Message) -> "asyncio.Future[Any]":
+        """Hand over one message; wait while the way is jammed. The future is the receiver's acknowledgement."""
+
+    async def close(self) -> None:
+        """Send what was handed over, in bounded time."""
+
+
+class Lane:
+    """The messages on their way through one transport, in order; a jam here holds up no other lane."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.queue: deque[Message] = deque()
+        self.work = asyncio.Event()
+
+
+class Relay:
+    """Publishes what was committed and marks what was acknowledged. Runs on every replica; there is no leader."""
+
+    def __init__(
+        self, pool: Pool, settings: Settings, sends: Iterable[type[Body]], kafka: Transport, **others: Transport
+    ) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._sends: Mapping[str, type[Body]] = by_type(sends)
+        self._kafka = Lane(kafka)
+        self._others = {name.replace("_", "-"): Lane(transport) for name, transport in others.items()}
+        self._in_flight: set[UUID] = set()
+        self._acknowledged: list[UUID] = []
+
+    def publish(self, messages: list[Message]) -> None:
+        """Send these soon. What does not fit, or fails, stays in the outbox for the sweep."""
+        for message in messages:
+            if message.id in self._in_flight or len(self._in_flight) >= self._settings.relay_pending_max_messages:
+                continue
+            self._in_flight.add(message.id)
+            lane = self._others.get(message.destination, self._kafka)
+            lane.queue.append(message)
+            lane.work.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """All loops of the relay; on the way out, what is under way is sent and marked."""
+        lanes = {"kafka": self._kafka, **self._others}
+        loops = {f"{name} connection": lane.transport.run for name, lane in lanes.items()}
+        loops |= {f"{name} lane": lambda lane=lane: self._drive(lane) for name, lane in lanes.items()}
+        async with background(sweep=self._sweep, mark=self._mark, **loops):
+            yield
+        for lane in lanes.values():
+            await lane.transport.close()
+        await self._mark_acknowledged()
+
+    async def _drive(self, lane: Lane) -> None:
+        while True:
+            await lane.work.wait()
+            lane.work.clear()
+            while lane.queue:
+                message = lane.queue.popleft()
+                crash_point("relay.before_send", [message.type])
+                try:
+                    sent = await lane.transport.send(message)
+                except Exception as error:
+                    self._landed(message, error)
+                else:
+                    sent.add_done_callback(lambda done, message=message: self._landed(message, _error_of(done)))
+            metrics.in_flight.set(len(self._in_flight))
+
+    def _landed(self, message: Message, error: BaseException | None) -> None:
+        self._in_flight.discard(message.id)
+        if error is None:
+            crash_point("relay.acknowledged", [message.type])
+            metrics.published.labels(message.destination).inc()
+            self._acknowledged.append(message.id)
+        else:
+            log.warning(
+                "not sent, the sweep will try again",
+                type=message.type,
+                destination=message.destination,
+                saga_id=str(message.key),
+                message_id=str(message.id),
+                error=repr(error),
+            )
+
+    async def _mark(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.relay_mark_seconds)
+            await self._mark_acknowledged()
+
+    async def _mark_acknowledged(self) -> None:
+        """Lazily, in batches: an unmarked message is sent again, and its receiver's inbox drops it."""
+        ids, self._acknowledged = self._acknowledged, []
+        try:
+            if ids:
+                await outbox.mark_published(self._pool, ids)
+        except INFRASTRUCTURE_ERRORS as error:
+            self._acknowledged += ids
+            log.warning("could not mark messages as published yet", messages=len(ids), error=repr(error))
+
+    async def _sweep(self) -> None:
+        settings = self._settings
+        while True:
+            await asyncio.sleep(settings.relay_sweep_seconds)
+            if len(self._in_flight) >= settings.relay_pending_max_messages:
+                continue
+            try:
+                due = await outbox.lease_due(
+                    self._pool,
+                    settings.relay_sweep_rows,
+                    self._sends,
+                    settings.relay_lease_seconds,
+                    settings.relay_lease_max_seconds,
+                )
+            except INFRASTRUCTURE_ERRORS as error:
+                log.warning("the outbox cannot be swept now", error=repr(error))
+                continue
+            metrics.swept.inc(len(due))
+            self.publish(due)
+
+
+def _error_of(done: "asyncio.Future[Any]") -> BaseException | None:
+    return asyncio.CancelledError() if done.cancelled() else done.exception()

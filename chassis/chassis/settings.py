@@ -1,0 +1,54 @@
+"""Every limit, timeout and default of the chassis, by name and with its unit; each is an environment variable."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    """Read from the environment: the field `pgport` is the variable `PGPORT`."""
+
+    service: str
+    host: str = "127.0.0.1"
+    port: int
+    log_level: str = "INFO"
+    shutdown_seconds: int = Field(5, description="how long open HTTP requests may take to finish on SIGTERM")
+    max_body_bytes: int = 64 * 1024
+
+    pghost: str = "127.0.0.1"
+    pgport: int
+    pguser: str
+    pgpassword: str
+    pgdatabase: str
+    pool_size: int = 4
+    pool_acquire_seconds: float = 2.0
+    statement_timeout_ms: int = 5_000
+    lock_timeout_ms: int = 2_000
+    idle_in_transaction_ms: int = 10_000
+    startup_wait_seconds: float = 60.0
+
+    batch_max_messages: int = 500
+    batch_window_ms: float = Field(2.0, description="how long a busy batcher waits for more work")
+    batch_busy_messages: int = Field(4, description="the size of the last batch from which the batcher counts as busy")
+    queue_max_messages: int = 2_000
+    conflict_tries: int = 5
+
+    kafka_broker: str = "127.0.0.1:9092"
+    kafka_session_timeout_ms: int = 6_000
+    kafka_heartbeat_ms: int = 1_500
+    kafka_request_timeout_ms: int = 10_000
+    kafka_max_request_bytes: int = 1024 * 1024
+    kafka_stop_seconds: float = 10.0
+    poll_wait_ms: int = 1_000
+    commit_every_seconds: float = 1.0
+    commit_timeout_seconds: float = 5.0
+
+    relay_lease_seconds: float = Field(3.0, description="how long a sent message may stay unmarked before it is resent")
+    relay_lease_max_seconds: float = 30.0
+    relay_sweep_seconds: float = 1.0
+    relay_sweep_rows: int = 500
+    relay_mark_seconds: float = 0.5
+    relay_pending_max_messages: int = 5_000
+    http_transport_parallel: int = 64
+
+    retry_first_seconds: float = Field(0.1, description="first pause after an infrastructure error; doubles each time")
+    retry_max_seconds: float = 2.0

@@ -1,0 +1,17 @@
+"""The inventory service's settings: the chassis's with defaults of its own."""
+
+from pydantic import Field
+
+from chassis.settings import Settings as ChassisSettings
+
+
+class Settings(ChassisSettings):
+    """Every one is an environment variable."""
+
+    service: str = "inventory-service"
+    port: int = 4003
+    pgport: int = 5435
+    pguser: str = "inventory_user"
+    pgpassword: str = "inventory_pass"  # noqa: S105 - the documented password of the demo
+    pgdatabase: str = "inventory_db"
+    inventory_failure_rate: float = Field(0.35, ge=0, le=1, description="share of reserves without forceFail that fail")

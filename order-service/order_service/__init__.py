@@ -1,0 +1,1 @@
+"""Owns the orders; nobody else writes them."""

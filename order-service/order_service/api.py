@@ -1,0 +1,143 @@
+"""HTTP: create, read, confirm and cancel orders."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from uuid_utils.compat import uuid7
+
+from chassis.batcher import Batcher
+from chassis.database import Pool
+from chassis.http import message_from
+from chassis.messages import Money
+from chassis.problems import json_response, parse, problem_response, request_body, responses
+from order_service import queries
+from order_service.messages import CreateOrder, OrderConflict, OrderStored, OrderUnknown, SetOrderStatus, UserId
+from order_service.orders import Order, Status
+
+
+class Wire(BaseModel):
+    """camelCase on the wire."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class NewOrder(Wire):
+    """Body of POST /orders. With an order id of its own the caller may ask again safely."""
+
+    order_id: UUID | None = None
+    saga_id: UUID | None = None
+    user_id: UserId
+    total_amount: Money
+
+
+class NewStatus(Wire):
+    """Body of PATCH /orders/{id}/status. A cancel that carries the content may come before the create."""
+
+    status: Literal["CONFIRMED", "CANCELLED"]
+    saga_id: UUID | None = None
+    user_id: UserId | None = None
+    total_amount: Money | None = None
+
+
+class OrderView(Wire):
+    """An order as the API shows it."""
+
+    order_id: UUID
+    user_id: str
+    total_amount: Money
+    status: Status
+    created_at: datetime
+
+
+COMMON = {
+    "status_400": "the body is not JSON",
+    "status_413": "the body is too large",
+    "status_415": "the body is not application/json",
+    "status_422": "some values are wrong",
+    "status_503": "the database is away or the queue is full; nothing was accepted",
+}
+ORDER_RESPONSES = {200: {"model": OrderView}}
+
+
+def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
+    """The order service's routes."""
+    router = APIRouter()
+
+    async def answer(request: Request, command: CreateOrder | SetOrderStatus) -> Response:
+        handled = await batcher.submit(message_from(request, command))
+        match handled.outgoing[0].body:
+            case OrderStored(created=created) if handled.row is not None:
+                return show(handled.row, 201 if created else 200)
+            case OrderUnknown():
+                return unknown(command.order_id)
+            case OrderConflict(reason=reason):
+                return problem_response(409, reason)
+            case other:
+                raise AssertionError(other)
+
+    @router.post(
+        "/orders",
+        status_code=201,
+        response_model=OrderView,
+        openapi_extra=request_body(NewOrder),
+        responses={**ORDER_RESPONSES, **responses(**COMMON, status_409="an order with this id and other content exists")},
+    )
+    async def create_order(request: Request) -> Response:
+        wanted = await parse(request, NewOrder)
+        order_id = wanted.order_id or uuid7()
+        command = CreateOrder(
+            saga_id=wanted.saga_id or order_id,
+            order_id=order_id,
+            user_id=wanted.user_id,
+            total_amount=wanted.total_amount,
+        )
+        return await answer(request, command)
+
+    @router.patch(
+        "/orders/{order_id}/status",
+        response_model=OrderView,
+        openapi_extra=request_body(NewStatus),
+        responses=responses(**COMMON, status_404="no such order", status_409="the order's status is final"),
+    )
+    async def set_status(order_id: UUID, request: Request) -> Response:
+        wanted = await parse(request, NewStatus)
+        command = SetOrderStatus(
+            saga_id=wanted.saga_id or order_id,
+            order_id=order_id,
+            status=wanted.status,
+            user_id=wanted.user_id,
+            total_amount=wanted.total_amount,
+        )
+        return await answer(request, command)
+
+    @router.get(
+        "/orders/{order_id}",
+        response_model=OrderView,
+        responses=responses(status_404="no such order", status_422="the id is not a UUID", status_503="try again"),
+    )
+    async def get_order(order_id: UUID) -> Response:
+        order = await queries.find_order(pool, order_id)
+        return show(order) if order else unknown(order_id)
+
+    return router
+
+
+def show(order: Order, status: int = 200) -> Response:
+    """The order as JSON."""
+    view = OrderView(
+        order_id=order.order_id,
+        user_id=order.user_id,
+        total_amount=order.total_amount,
+        status=order.status,
+        created_at=order.created_at,
+    )
+    return Response(view.model_dump_json(by_alias=True), status, media_type="application/json")
+
+
+def unknown(order_id: UUID) -> Response:
+    """The 404."""
+    return problem_response(404, f"there is no order {order_id}")

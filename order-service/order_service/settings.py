@@ -1,0 +1,14 @@
+"""The order service's settings: the chassis's with defaults of its own."""
+
+from chassis.settings import Settings as ChassisSettings
+
+
+class Settings(ChassisSettings):
+    """Every one is an environment variable."""
+
+    service: str = "order-service"
+    port: int = 4001
+    pgport: int = 5433
+    pguser: str = "order_user"
+    pgpassword: str = "order_pass"  # noqa: S105 - the documented password of the demo
+    pgdatabase: str = "order_db"

@@ -1,0 +1,40 @@
+"""Wires the payment service: Kafka in, a batcher in front of the database, Kafka out through the outbox."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from fastapi import FastAPI
+
+from chassis import app as application
+from chassis import database, health
+from chassis.batcher import Batcher
+from chassis.consumer import Consumer
+from chassis.kafka import KafkaTransport
+from chassis.loops import background
+from chassis.relay import Relay
+from payment_service import api
+from payment_service.handlers import Payments
+from payment_service.messages import READS, SENDS
+from payment_service.settings import Settings
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Everything that lives as long as the process, outermost first: what is left first stops first."""
+    async with database.connect(settings, files("payment_service") / "migrations") as pool:
+        kafka = KafkaTransport(settings)
+        relay = Relay(pool, settings, SENDS, kafka)
+        batcher = Batcher(pool, Payments(settings.payment_failure_rate), settings, SENDS, relay.publish)
+        consumer = Consumer(batcher, pool, settings, READS)
+        async with relay.running(), background(batcher=batcher.run), consumer.running():
+            app.include_router(api.routes(pool))
+            app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=lambda: consumer.ready))
+            yield
+
+
+settings = Settings()
+app = application.create(settings, lifespan)
+
+if __name__ == "__main__":
+    application.serve(app, settings)
