@@ -15,7 +15,7 @@ import structlog
 
 from chassis import inbox, metrics, outbox
 from chassis.crash import crash_point
-from chassis.database import INFRASTRUCTURE_ERRORS, Pool, transaction
+from chassis.database import INFRASTRUCTURE_ERRORS, Connection, Pool, transaction
 from chassis.decider import Decider, Row
 from chassis.errors import Conflict, Overloaded, Unavailable
 from chassis.loops import Backoff
@@ -23,6 +23,9 @@ from chassis.messages import Body, Command, Message, by_type
 from chassis.settings import Settings
 
 log = structlog.get_logger()
+
+CONFLICTS = (Conflict, asyncpg.UniqueViolationError)
+"""Another process inserted the same row first: roll back and decide again on what is there now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,28 +101,32 @@ class Batcher(Generic[Row]):
         while batch := [waiting for waiting in batch if not waiting.future.done()]:
             try:
                 results = await self._transact([waiting.message for waiting in batch])
-            except (Conflict, asyncpg.UniqueViolationError) as error:
-                conflicts += 1
-                if conflicts >= self._settings.conflict_tries:
-                    return await self._blame(batch, error)
             except INFRASTRUCTURE_ERRORS as error:
-                log.warning("the database is away, the batch will be repeated", messages=len(batch), error=repr(error))
-                for waiting in batch:
-                    if not waiting.patient:
-                        _fail(waiting, Unavailable("the database is away"))
-                await self._backoff.pause()
+                await self._outlast(batch, error)
             except Exception as error:
-                return await self._blame(batch, error)
+                conflicts += 1
+                if not isinstance(error, CONFLICTS) or conflicts >= self._settings.conflict_tries:
+                    await self._blame(batch, error)
+                    break
             else:
                 self._backoff.reset()
                 for waiting, handled in zip(batch, results, strict=True):
                     if not waiting.future.done():
                         waiting.future.set_result(handled)
 
+    async def _outlast(self, batch: list[Waiting[Row]], error: Exception) -> None:
+        """The database is away: whoever can come back is told so, the others wait."""
+        log.warning("the database is away, the batch will be repeated", messages=len(batch), error=repr(error))
+        for waiting in batch:
+            if not waiting.patient:
+                _fail(waiting, Unavailable("the database is away"))
+        await self._backoff.pause()
+
     async def _blame(self, batch: list[Waiting[Row]], error: Exception) -> None:
         """A batch with a bad message in it: run one by one, so that only the bad one fails."""
         if len(batch) == 1:
-            return _fail(batch[0], error)
+            _fail(batch[0], error)
+            return
         for waiting in batch:
             await self._handle([waiting])
 
@@ -143,7 +150,7 @@ class Batcher(Generic[Row]):
                 row, outgoing[message.id] = self._decider.decide(rows.get(row_id), message, now)
                 if row is not None and row is not rows.get(row_id):
                     rows[row_id] = changed[row_id] = row
-            sent = [m for caused in outgoing.values() for m in caused if m.destination]
+            sent = list({m.id: m for caused in outgoing.values() for m in caused if m.destination}.values())
             if changed:
                 await self._decider.save(connection, list(changed.values()))
             if sent:
@@ -154,12 +161,12 @@ class Batcher(Generic[Row]):
         self._publish([*sent, *(m for answers in again.values() for m in answers)])
         self._committed(list(changed.values()))
         return [
-            Handled(rows.get(row_id), tuple(outgoing.get(message.id) or again.get(message.id, ())))
+            Handled(rows.get(row_id), tuple(outgoing.get(message.id) or again.get(message.id) or ()))
             for row_id, message in zip(keys, messages, strict=True)
         ]
 
     async def _answered_before(
-        self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]", messages: list[Message], fresh: set[UUID]
+        self, connection: Connection, messages: list[Message], fresh: set[UUID]
     ) -> dict[UUID, list[Message]]:
         """Duplicates by id: a command with the answers that it once caused, an event with nothing.
 

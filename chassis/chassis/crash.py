@@ -1,4 +1,4 @@
-"""Named places where a test may kill the process: `CRASH_AT=batch.committed` or `CRASH_AT=batch.committed@PaymentFailed`.
+"""Named places where a test may kill the process: `CRASH_AT=batch.committed`, or `…@PaymentFailed` for one type.
 
 Inert unless the variable is set. The process dies by SIGKILL, as it would if somebody pulled the plug.
 """

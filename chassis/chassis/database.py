@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 import structlog
@@ -62,7 +62,7 @@ async def transaction(pool: Pool, acquire_seconds: float) -> AsyncIterator[Conne
         yield connection
 
 
-def _address(settings: Settings) -> dict[str, str | int]:
+def _address(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.pghost,
         "port": settings.pgport,

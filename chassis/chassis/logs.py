@@ -13,7 +13,7 @@ CHATTY_LINES_PER_MINUTE = 20
 
 
 class RateLimit(logging.Filter):
-    """Lets at most so many lines a minute of one logger through; aiokafka writes 150 a second while its broker is away."""
+    """At most so many lines a minute; aiokafka writes 150 a second while its broker is away."""
 
     def __init__(self, lines_per_minute: int) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ SUBMITTER: Final = ""
 
 def _only_a_number(value: object) -> object:
     if isinstance(value, str):
-        raise ValueError("must be a JSON number, not text: write 19.99 instead of \"19.99\"")
+        raise ValueError('must be a JSON number, not text: write 19.99 instead of "19.99"')
     return value
 
 

@@ -25,7 +25,8 @@ async def apply(connection: "asyncpg.Connection[asyncpg.Record]", folders: Itera
     await connection.execute("select pg_advisory_lock($1)", ADVISORY_LOCK)
     try:
         await connection.execute(CREATE_TABLE)
-        done = dict(await connection.fetch("select name, checksum from schema_migrations"))
+        applied = await connection.fetch("select name, checksum from schema_migrations")
+        done = {row["name"]: row["checksum"] for row in applied}
         for folder in folders:
             for file in sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name):
                 await _apply_one(connection, file, done)
@@ -33,9 +34,7 @@ async def apply(connection: "asyncpg.Connection[asyncpg.Record]", folders: Itera
         await connection.execute("select pg_advisory_unlock($1)", ADVISORY_LOCK)
 
 
-async def _apply_one(
-    connection: "asyncpg.Connection[asyncpg.Record]", file: Traversable, done: dict[str, str]
-) -> None:
+async def _apply_one(connection: "asyncpg.Connection[asyncpg.Record]", file: Traversable, done: dict[str, str]) -> None:
     sql = file.read_text()
     checksum = hashlib.sha256(sql.encode()).hexdigest()
     if file.name in done:
@@ -44,7 +43,5 @@ async def _apply_one(
         return
     async with connection.transaction():
         await connection.execute(sql)
-        await connection.execute(
-            "insert into schema_migrations (name, checksum) values ($1, $2)", file.name, checksum
-        )
+        await connection.execute("insert into schema_migrations (name, checksum) values ($1, $2)", file.name, checksum)
     log.info("migration applied", name=file.name)

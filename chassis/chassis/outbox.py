@@ -68,6 +68,6 @@ async def mark_published(pool: Pool, ids: Iterable[UUID]) -> None:
     await pool.execute(MARK, sorted(ids))
 
 
-def _message(row: Mapping[str, Any], bodies: Mapping[str, type[Body]]) -> Message:
+def _message(row: Any, bodies: Mapping[str, type[Body]]) -> Message:
     body = bodies[row["type"]].model_validate_json(row["body"])
     return Message(body, row["message_id"], row["causation_id"], row["traceparent"])

@@ -28,7 +28,7 @@ class Problem(BaseModel):
     errors: list[dict[str, str]] | None = None
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """Ends a request with a problem; `errors` names the fields that are wrong."""
 
     def __init__(self, status: HTTPStatus, detail: str, errors: list[dict[str, str]] | None = None) -> None:
@@ -72,7 +72,9 @@ def request_body(model: type[BaseModel]) -> dict[str, Any]:
 def responses(**problems: str) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI shows of error answers: `responses(status_404="no such order")`."""
     content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
-    return {int(name.removeprefix("status_")): {"description": text, "content": content} for name, text in problems.items()}
+    return {
+        int(name.removeprefix("status_")): {"description": text, "content": content} for name, text in problems.items()
+    }
 
 
 def install(app: FastAPI) -> None:

@@ -1,4 +1,4 @@
-"""Records that cannot be handled: kept with their place and reason, so that the partition goes on and nothing is lost."""
+"""Records that cannot be handled: kept with place and reason, so that the partition goes on and nothing is lost."""
 
 from uuid import UUID
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -70,7 +71,7 @@ class Relay:
         """All loops of the relay; on the way out, what is under way is sent and marked."""
         lanes = {"kafka": self._kafka, **self._others}
         loops = {f"{name} connection": lane.transport.run for name, lane in lanes.items()}
-        loops |= {f"{name} lane": lambda lane=lane: self._drive(lane) for name, lane in lanes.items()}
+        loops |= {f"{name} lane": partial(self._drive, lane) for name, lane in lanes.items()}
         async with background(sweep=self._sweep, mark=self._mark, **loops):
             yield
         for lane in lanes.values():
@@ -89,8 +90,11 @@ class Relay:
                 except Exception as error:
                     self._landed(message, error)
                 else:
-                    sent.add_done_callback(lambda done, message=message: self._landed(message, _error_of(done)))
+                    sent.add_done_callback(partial(self._acknowledge, message))
             metrics.in_flight.set(len(self._in_flight))
+
+    def _acknowledge(self, message: Message, done: "asyncio.Future[Any]") -> None:
+        self._landed(message, asyncio.CancelledError() if done.cancelled() else done.exception())
 
     def _landed(self, message: Message, error: BaseException | None) -> None:
         self._in_flight.discard(message.id)
@@ -142,7 +146,3 @@ class Relay:
                 continue
             metrics.swept.inc(len(due))
             self.publish(due)
-
-
-def _error_of(done: "asyncio.Future[Any]") -> BaseException | None:
-    return asyncio.CancelledError() if done.cancelled() else done.exception()

@@ -31,7 +31,9 @@ def routes(pool: Pool) -> APIRouter:
     @router.get(
         "/reservations/{order_id}",
         response_model=ReservationView,
-        responses=responses(status_404="no such reservation", status_422="the id is not a UUID", status_503="try again"),
+        responses=responses(
+            status_404="no such reservation", status_422="the id is not a UUID", status_503="try again"
+        ),
     )
     async def get_reservation(order_id: UUID) -> Response:
         reservation = await queries.find_reservation(pool, order_id)

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from chassis.database import Connection
 from chassis.messages import Message
-from inventory_service import reservations, queries
-from inventory_service.messages import ReserveInventory, ReleaseInventory
+from inventory_service import queries, reservations
+from inventory_service.messages import ReleaseInventory, ReserveInventory
 from inventory_service.reservations import Reservation
 
 

@@ -36,7 +36,7 @@ class Reservation:
     version: int = 0
 
 
-class ForeignOrder(Exception):  # noqa: N818
+class ForeignOrder(Exception):
     """A release from a saga that this reservation does not belong to; nothing changes."""
 
 
@@ -78,9 +78,7 @@ def _reserve_reply(reservation: Reservation, command: ReserveInventory) -> Reply
     return InventoryFailed(**ids, reason=reservation.reason or reservation.status)
 
 
-def _release(
-    reservation: Reservation | None, command: ReleaseInventory, now: datetime
-) -> tuple[Reservation, Reply]:
+def _release(reservation: Reservation | None, command: ReleaseInventory, now: datetime) -> tuple[Reservation, Reply]:
     if reservation is None:
         reason = "released before it was reserved"
         reservation = Reservation(command.order_id, command.saga_id, Status.VOIDED, now, reason)

@@ -12,6 +12,6 @@ class Settings(ChassisSettings):
     port: int = 4003
     pgport: int = 5435
     pguser: str = "inventory_user"
-    pgpassword: str = "inventory_pass"  # noqa: S105 - the documented password of the demo
+    pgpassword: str = "inventory_pass"
     pgdatabase: str = "inventory_db"
     inventory_failure_rate: float = Field(0.35, ge=0, le=1, description="share of reserves without forceFail that fail")

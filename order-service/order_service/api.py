@@ -1,7 +1,7 @@
 """HTTP: create, read, confirm and cancel orders."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -13,7 +13,7 @@ from chassis.batcher import Batcher
 from chassis.database import Pool
 from chassis.http import message_from
 from chassis.messages import Money
-from chassis.problems import json_response, parse, problem_response, request_body, responses
+from chassis.problems import parse, problem_response, request_body, responses
 from order_service import queries
 from order_service.messages import CreateOrder, OrderConflict, OrderStored, OrderUnknown, SetOrderStatus, UserId
 from order_service.orders import Order, Status
@@ -60,7 +60,7 @@ COMMON = {
     "status_422": "some values are wrong",
     "status_503": "the database is away or the queue is full; nothing was accepted",
 }
-ORDER_RESPONSES = {200: {"model": OrderView}}
+FOUND: dict[int | str, dict[str, Any]] = {200: {"model": OrderView, "description": "the order was there already"}}
 
 
 def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
@@ -84,7 +84,7 @@ def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
         status_code=201,
         response_model=OrderView,
         openapi_extra=request_body(NewOrder),
-        responses={**ORDER_RESPONSES, **responses(**COMMON, status_409="an order with this id and other content exists")},
+        responses=FOUND | responses(**COMMON, status_409="this id has an order with other content"),
     )
     async def create_order(request: Request) -> Response:
         wanted = await parse(request, NewOrder)

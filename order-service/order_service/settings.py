@@ -10,5 +10,5 @@ class Settings(ChassisSettings):
     port: int = 4001
     pgport: int = 5433
     pguser: str = "order_user"
-    pgpassword: str = "order_pass"  # noqa: S105 - the documented password of the demo
+    pgpassword: str = "order_pass"
     pgdatabase: str = "order_db"

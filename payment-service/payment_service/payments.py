@@ -32,7 +32,7 @@ class Payment:
     version: int = 0
 
 
-class ForeignOrder(Exception):  # noqa: N818
+class ForeignOrder(Exception):
     """A refund from a saga that this payment does not belong to; nothing changes."""
 
 

@@ -12,6 +12,6 @@ class Settings(ChassisSettings):
     port: int = 4002
     pgport: int = 5434
     pguser: str = "payment_user"
-    pgpassword: str = "payment_pass"  # noqa: S105 - the documented password of the demo
+    pgpassword: str = "payment_pass"
     pgdatabase: str = "payment_db"
     payment_failure_rate: float = Field(0.25, ge=0, le=1, description="share of charges without forceFail that fail")

@@ -1,0 +1,1 @@
+"""Drives the checkout saga; owns the sagas and their logs."""

@@ -1,0 +1,195 @@
+"""HTTP: begin a checkout and wait for its end, or look at a saga."""
+
+import asyncio
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID, uuid5
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from uuid_utils.compat import uuid7
+
+from chassis.batcher import Batcher
+from chassis.crash import crash_point
+from chassis.database import Pool
+from chassis.http import message_from
+from chassis.messages import Money
+from chassis.problems import Refused, json_response, parse, problem_response, request_body, responses
+from saga_orchestrator import queries
+from saga_orchestrator.handlers import Checkout
+from saga_orchestrator.messages import StartCheckout, UserId
+from saga_orchestrator.saga import SagaInstance, Status
+from saga_orchestrator.settings import Settings
+from saga_orchestrator.waiters import Waiters
+
+IDEMPOTENCY_NAMESPACE = UUID("0192f0c1-5c1e-7e6a-9d1b-6a5d8f3f2b11")
+"""The same Idempotency-Key gives the same saga id, on every replica, before anything is stored."""
+LONGEST_KEY = 255
+
+
+class CheckoutRequest(BaseModel):
+    """Body of POST /checkout. The force flags: true fails always, false succeeds always, absent is random."""
+
+    model_config = ConfigDict(alias_generator=to_camel, strict=True)
+    user_id: UserId
+    total_amount: Money
+    force_payment_fail: bool | None = None
+    force_inventory_fail: bool | None = None
+
+
+class CheckoutView(BaseModel):
+    """How a checkout stands."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    saga_id: UUID
+    order_id: UUID
+    status: Status
+    step: str
+    reason: str | None
+
+
+class EventView(BaseModel):
+    """An entry of a saga's log."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    seq: int
+    kind: str
+    type: str
+    at: datetime
+    message_id: UUID
+    causation_id: UUID | None
+    body: dict[str, Any]
+
+
+class SagaView(CheckoutView):
+    """A saga with its log."""
+
+    created_at: datetime
+    attempt: int
+    deadline: datetime | None
+    needs_attention: str | None
+    events: list[EventView]
+
+
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"model": CheckoutView, "description": "COMPLETED"},
+    202: {"model": CheckoutView, "description": "still RUNNING; look at Location"},
+    402: {"model": CheckoutView, "description": "the payment was refused; everything is undone"},
+    409: {"model": CheckoutView, "description": "FAILED for another reason, as step says; everything is undone"},
+    **responses(
+        status_400="the body is not JSON",
+        status_413="the body is too large",
+        status_415="the body is not application/json",
+        status_422="some values are wrong, or the Idempotency-Key was used with another body",
+        status_503="the database is away or the queue is full; nothing was accepted",
+    ),
+}
+
+
+def routes(batcher: Batcher[Checkout], waiters: Waiters, pool: Pool, settings: Settings) -> APIRouter:
+    """The orchestrator's routes."""
+    router = APIRouter()
+
+    @router.post("/checkout", responses=ANSWERS, openapi_extra=request_body(CheckoutRequest) | idempotency_headers())
+    async def checkout(request: Request) -> Response:
+        start = start_of(await parse(request, CheckoutRequest), request)
+        with waiters.waiting(start.saga_id) as ended:
+            handled = await batcher.submit(message_from(request, start))
+            assert handled.row is not None
+            saga = handled.row.saga
+            crash_point("checkout.accepted")
+            if order(saga).fingerprint != start.fingerprint:
+                raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was used with another body")
+            if saga.status is Status.RUNNING and "respond-async" not in request.headers.get("prefer", ""):
+                await asyncio.wait([ended], timeout=settings.checkout_wait_seconds)
+                saga = ended.result() if ended.done() else saga
+        return answer(saga)
+
+    @router.get(
+        "/sagas/{saga_id}",
+        response_model=SagaView,
+        responses=responses(status_404="no such saga", status_422="the id is not a UUID", status_503="try again"),
+    )
+    async def get_saga(saga_id: UUID) -> Response:
+        found = await queries.find_sagas(pool, [saga_id])
+        if not found:
+            return problem_response(404, f"there is no saga {saga_id}")
+        events = [{**e, "body": orjson.loads(e["body"])} for e in await queries.find_log(pool, saga_id)]
+        return Response(view(found[0], events).model_dump_json(by_alias=True), media_type="application/json")
+
+    return router
+
+
+def start_of(wanted: CheckoutRequest, request: Request) -> StartCheckout:
+    """The request with its ids. An Idempotency-Key decides the saga id, so that a repeat finds its saga."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+        raise Refused(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"Idempotency-Key must be 1 to {LONGEST_KEY} printable characters"
+        )
+    return StartCheckout(
+        saga_id=uuid7() if key is None else uuid5(IDEMPOTENCY_NAMESPACE, key),
+        order_id=uuid7(),
+        user_id=wanted.user_id,
+        total_amount=wanted.total_amount,
+        force_payment_fail=wanted.force_payment_fail,
+        force_inventory_fail=wanted.force_inventory_fail,
+        idempotency_key=key,
+    )
+
+
+def answer(saga: SagaInstance) -> Response:
+    """The saga as the answer to its caller."""
+    content = {
+        "sagaId": saga.saga_id,
+        "orderId": order(saga).order_id,
+        "status": saga.status,
+        "step": saga.step,
+        "reason": saga.reason,
+    }
+    match saga.status:
+        case Status.COMPLETED:
+            return json_response(content, 200)
+        case Status.RUNNING:
+            return json_response(content, 202, {"Location": f"/sagas/{saga.saga_id}"})
+        case Status.FAILED:
+            return json_response(content, 402 if saga.step == "PAYMENT_FAILED" else 409)
+
+
+def view(saga: SagaInstance, events: list[dict[str, Any]]) -> SagaView:
+    """The saga as GET /sagas/{id} shows it."""
+    return SagaView(
+        saga_id=saga.saga_id,
+        order_id=order(saga).order_id,
+        status=saga.status,
+        step=saga.step,
+        reason=saga.reason,
+        created_at=saga.created_at,
+        attempt=saga.attempt,
+        deadline=saga.deadline,
+        needs_attention=saga.needs_attention,
+        events=[EventView(**event) for event in events],
+    )
+
+
+def order(saga: SagaInstance) -> StartCheckout:
+    """What the customer asked for."""
+    assert isinstance(saga.start, StartCheckout)
+    return saga.start
+
+
+def idempotency_headers() -> dict[str, Any]:
+    """What OpenAPI shows of the two headers."""
+    texts = {
+        "Idempotency-Key": "repeat a request safely: the same key and body give the same saga",
+        "Prefer": "respond-async: answer 202 at once",
+    }
+    return {
+        "parameters": [
+            {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
+            for name, text in texts.items()
+        ]
+    }

@@ -1,0 +1,52 @@
+"""Wires the orchestrator: HTTP and Kafka in, a batcher in front of the database, Kafka and HTTP out by the outbox."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from fastapi import FastAPI
+
+from chassis import app as application
+from chassis import database, health
+from chassis.batcher import Batcher
+from chassis.consumer import Consumer
+from chassis.kafka import KafkaTransport
+from chassis.loops import background
+from chassis.relay import Relay
+from saga_orchestrator import api, handlers
+from saga_orchestrator.deadlines import Deadlines
+from saga_orchestrator.handlers import Checkout, Checkouts
+from saga_orchestrator.messages import READS, SENDS
+from saga_orchestrator.order_client import OrderClient
+from saga_orchestrator.settings import Settings
+from saga_orchestrator.waiters import Waiters
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Everything that lives as long as the process, outermost first: what is left first stops first."""
+
+    def committed(rows: list[Checkout]) -> None:
+        waiters.resolve(row.saga for row in rows)
+        handlers.note(rows)
+
+    async with database.connect(settings, files("saga_orchestrator") / "migrations") as pool:
+        kafka = KafkaTransport(settings)
+        orders = OrderClient(settings, submit=lambda reply: batcher.put(reply))
+        relay = Relay(pool, settings, SENDS, kafka, order_service=orders)
+        waiters = Waiters(pool, settings.waiter_check_seconds)
+        batcher = Batcher(pool, Checkouts(), settings, SENDS, relay.publish, committed)
+        deadlines = Deadlines(batcher, pool, settings)
+        consumer = Consumer(batcher, pool, settings, READS)
+        loops = background(batcher=batcher.run, waiters=waiters.run, deadlines=deadlines.run)
+        async with relay.running(), loops, consumer.running():
+            app.include_router(api.routes(batcher, waiters, pool, settings))
+            app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=lambda: consumer.ready))
+            yield
+
+
+settings = Settings()
+app = application.create(settings, lifespan)
+
+if __name__ == "__main__":
+    application.serve(app, settings)

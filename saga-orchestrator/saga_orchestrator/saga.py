@@ -1,0 +1,241 @@
+"""The saga engine: `decide` takes a saga and a message and says what comes next. Pure, and knows nothing of orders.
+
+A position and a direction are all the state there is. Forward, the saga awaits the reply to a step's `do`; after a
+definite no at step i it walks back over the undos of i-1 ... 0, after an unknown outcome or a cancel over i ... 0.
+Each walk sends one command at a time. After Garcia-Molina and Salem, "Sagas" (1987): backward recovery up to the
+pivot, forward recovery after it.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from chassis.messages import Body, Command, Event, Message
+from saga_orchestrator.definition import Saga, Start, Step, label_of
+
+JITTER = 0.2
+
+
+class TimedOut(Event):
+    """The deadline of this attempt at the awaited command has passed."""
+
+    awaiting: UUID
+    attempt: int
+
+
+class Cancel(Command):
+    """An operator wants the saga undone."""
+
+    reason: str
+
+
+class Retry(Command):
+    """An operator wants the awaited command sent now instead of later."""
+
+    reason: str
+
+
+class Resolve(Command):
+    """An operator has settled by hand what needed attention, and ends the saga."""
+
+    reason: str
+
+
+class IllegalTransition(Exception):
+    """The saga is not in a state in which this may happen; nothing changes."""
+
+
+class UnknownSaga(Exception):
+    """There is no such saga."""
+
+
+class Status(StrEnum):
+    """RUNNING while it compensates too; out of the other two there is no way."""
+
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+class Direction(StrEnum):
+    """Which way the saga walks over its steps."""
+
+    FORWARD = "FORWARD"
+    BACKWARD = "BACKWARD"
+
+
+@dataclass(frozen=True, slots=True)
+class SagaInstance:
+    """One run of a saga: a row of `sagas`. Version 0 is not stored yet."""
+
+    saga_id: UUID
+    start: Start
+    created_at: datetime
+    status: Status = Status.RUNNING
+    step: str = "STARTED"
+    reason: str | None = None
+    position: int = 0
+    direction: Direction = Direction.FORWARD
+    awaiting: UUID | None = None
+    attempt: int = 0
+    deadline: datetime | None = None
+    needs_attention: str | None = None
+    seq: int = 0
+    version: int = 0
+
+
+class Kind(StrEnum):
+    """What a log entry tells: a message that counted, a command that was sent, a message that came too late."""
+
+    RECEIVED = "RECEIVED"
+    SENT = "SENT"
+    LATE = "LATE"
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A row of `saga_events`."""
+
+    saga_id: UUID
+    seq: int
+    kind: Kind
+    message: Message
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The saga as it is now, the commands to send, and what to append to its log."""
+
+    saga: SagaInstance
+    outgoing: tuple[Message, ...] = ()
+    log: tuple[LogEntry, ...] = ()
+
+
+def decide(definition: Saga, saga: SagaInstance | None, message: Message, now: datetime, command_id: UUID) -> Decision:
+    """What follows from this message; `command_id` is for the new command, should there be one.
+
+    Raises `IllegalTransition` when an operator asks for what cannot be any more, `UnknownSaga` when there is no saga.
+    """
+    if isinstance(message.body, Start):
+        if saga is not None:
+            return Decision(saga)
+        saga = SagaInstance(message.body.saga_id, message.body, created_at=now)
+        after: SagaInstance | None = _send(definition, saga, 0, Direction.FORWARD, now, command_id)
+    elif saga is None:
+        raise UnknownSaga(f"there is no saga {message.key}")
+    else:
+        after = _next(definition, saga, message, now, command_id)
+    return _decision(definition, saga, after, message, now)
+
+
+def _next(
+    definition: Saga, saga: SagaInstance, message: Message, now: datetime, command_id: UUID
+) -> SagaInstance | None:
+    """The saga after this message, or None if the message comes too late to count."""
+    step = definition.steps[saga.position]
+    match message.body:
+        case Cancel(reason=reason):
+            _require(saga.status is Status.RUNNING, f"the saga is {saga.status}")
+            _require(saga.direction is Direction.FORWARD, "the saga is being compensated already")
+            _require(saga.position <= definition.pivot, "the saga is past its pivot and can only go forward")
+            saga = replace(saga, step="CANCELLED", reason=reason)
+            return _back(definition, saga, saga.position, now, command_id)
+        case Retry():
+            _require(saga.status is Status.RUNNING, f"the saga is {saga.status}")
+            return _again(step, saga, now)
+        case Resolve(reason=reason):
+            _require(saga.needs_attention is not None, "the saga does not need attention")
+            return _end(replace(saga, reason=f"resolved by hand: {reason}"), Status.FAILED)
+        case TimedOut(awaiting=awaiting, attempt=attempt):
+            if (saga.awaiting, saga.attempt) != (awaiting, attempt):
+                return None
+            return _overdue(definition, saga, now, command_id)
+        case reply:
+            if not _answers(step, saga, message):
+                return None
+            return _answered(definition, saga, reply, now, command_id)
+
+
+def _answers(step: Step, saga: SagaInstance, message: Message) -> bool:
+    """Whether this replies to the awaited command: by its causation id or, from a foreign participant, by its type."""
+    allowed = (step.yes, step.no) if saga.direction is Direction.FORWARD else (step.undone,)
+    if saga.awaiting is None or type(message.body) not in allowed:
+        return False
+    return message.causation_id is None or message.causation_id == saga.awaiting
+
+
+def _answered(definition: Saga, saga: SagaInstance, reply: Body, now: datetime, command_id: UUID) -> SagaInstance:
+    step = definition.steps[saga.position]
+    if saga.direction is Direction.BACKWARD:
+        return _back(definition, saga, saga.position - 1, now, command_id)
+    if type(reply) is step.no:
+        saga = replace(saga, step=label_of(type(reply)), reason=getattr(reply, "reason", None))
+        return _back(definition, saga, saga.position - 1, now, command_id)
+    saga = replace(saga, step=label_of(type(reply)))
+    if saga.position + 1 == len(definition.steps):
+        return _end(saga, Status.COMPLETED)
+    return _send(definition, saga, saga.position + 1, Direction.FORWARD, now, command_id)
+
+
+def _overdue(definition: Saga, saga: SagaInstance, now: datetime, command_id: UUID) -> SagaInstance:
+    step = definition.steps[saga.position]
+    if saga.attempt < step.tries:
+        return _again(step, saga, now)
+    forward = saga.direction is Direction.FORWARD
+    if forward and saga.position <= definition.pivot and step.undo is not None:
+        saga = replace(saga, step=step.timed_out, reason=f"no reply to {step.do.__name__} after {step.tries} tries")
+        return _back(definition, saga, saga.position, now, command_id)
+    command = step.do if forward else step.undo
+    assert command is not None
+    saga = _again(step, saga, now)
+    return replace(saga, needs_attention=f"no reply to {command.__name__} after {saga.attempt - 1} tries")
+
+
+def _back(definition: Saga, saga: SagaInstance, position: int, now: datetime, command_id: UUID) -> SagaInstance:
+    if position < 0:
+        return _end(saga, Status.FAILED)
+    return _send(definition, saga, position, Direction.BACKWARD, now, command_id)
+
+
+def _send(
+    definition: Saga, saga: SagaInstance, position: int, direction: Direction, now: datetime, command_id: UUID
+) -> SagaInstance:
+    saga = replace(saga, position=position, direction=direction, awaiting=command_id, attempt=0, needs_attention=None)
+    return _again(definition.steps[position], saga, now)
+
+
+def _again(step: Step, saga: SagaInstance, now: datetime) -> SagaInstance:
+    assert saga.awaiting is not None
+    attempt = saga.attempt + 1
+    spread = 1 + JITTER * (saga.awaiting.int % 1000 / 1000 - 0.5)
+    return replace(saga, attempt=attempt, deadline=now + step.wait(attempt) * spread)
+
+
+def _end(saga: SagaInstance, status: Status) -> SagaInstance:
+    return replace(saga, status=status, awaiting=None, attempt=0, deadline=None, needs_attention=None)
+
+
+def _decision(
+    definition: Saga, before: SagaInstance, after: SagaInstance | None, message: Message, now: datetime
+) -> Decision:
+    """Add the log; send the awaited command if this decision began a new try."""
+    seq = before.seq + 1
+    if after is None:
+        late = LogEntry(before.saga_id, seq, Kind.LATE, message, now)
+        return Decision(replace(before, seq=seq), log=(late,))
+    received = LogEntry(before.saga_id, seq, Kind.RECEIVED, message, now)
+    if after.awaiting is None:
+        return Decision(replace(after, seq=seq), log=(received,))
+    step = definition.steps[after.position]
+    command = step.do if after.direction is Direction.FORWARD else step.undo
+    assert command is not None
+    outgoing = message.cause(command.of(after.start), after.awaiting)
+    sent = LogEntry(before.saga_id, seq + 1, Kind.SENT, outgoing, now)
+    return Decision(replace(after, seq=seq + 1), (outgoing,), (received, sent))
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise IllegalTransition(otherwise)

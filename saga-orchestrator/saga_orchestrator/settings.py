@@ -1,0 +1,22 @@
+"""The orchestrator's settings: the chassis's with defaults of its own."""
+
+from chassis.settings import Settings as ChassisSettings
+
+
+class Settings(ChassisSettings):
+    """Every one is an environment variable."""
+
+    service: str = "saga-orchestrator"
+    port: int = 4000
+    pgport: int = 5436
+    pguser: str = "orchestrator_user"
+    pgpassword: str = "orchestrator_pass"
+    pgdatabase: str = "orchestrator_db"
+
+    checkout_wait_seconds: float = 10.0
+    waiter_check_seconds: float = 0.5
+    deadline_check_seconds: float = 1.0
+    deadline_check_rows: int = 500
+    order_service_url: str = "http://127.0.0.1:4001"
+    order_call_timeout_seconds: float = 5.0
+    order_calls_parallel: int = 64

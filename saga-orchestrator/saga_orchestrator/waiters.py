@@ -1,0 +1,56 @@
+"""In-memory futures for callers who wait for a saga's end. A convenience, never the truth: that is in the database."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import structlog
+
+from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from saga_orchestrator import queries
+from saga_orchestrator.saga import SagaInstance, Status
+
+log = structlog.get_logger()
+
+
+class Waiters:
+    """Futures by saga id."""
+
+    def __init__(self, pool: Pool, check_seconds: float) -> None:
+        self._pool = pool
+        self._check_seconds = check_seconds
+        self._futures: defaultdict[UUID, set[asyncio.Future[SagaInstance]]] = defaultdict(set)
+
+    @contextmanager
+    def waiting(self, saga_id: UUID) -> Iterator["asyncio.Future[SagaInstance]"]:
+        """A future for this saga's end, as long as the body runs."""
+        future: asyncio.Future[SagaInstance] = asyncio.get_running_loop().create_future()
+        self._futures[saga_id].add(future)
+        try:
+            yield future
+        finally:
+            self._futures[saga_id].discard(future)
+            if not self._futures[saga_id]:
+                del self._futures[saga_id]
+
+    def resolve(self, sagas: Iterable[SagaInstance]) -> None:
+        """Wake whoever waits for one of these that has ended."""
+        for saga in sagas:
+            if saga.status is not Status.RUNNING:
+                for future in self._futures.get(saga.saga_id, ()):
+                    if not future.done():
+                        future.set_result(saga)
+
+    async def run(self) -> None:
+        """For waiters whose reply another replica applied: one query a tick answers all that are older than a tick."""
+        older: set[UUID] = set()
+        while True:
+            await asyncio.sleep(self._check_seconds)
+            if waiting := older & self._futures.keys():
+                try:
+                    self.resolve(await queries.find_sagas(self._pool, list(waiting)))
+                except INFRASTRUCTURE_ERRORS as error:
+                    log.warning("cannot look after waiting callers now", callers=len(waiting), error=repr(error))
+            older = set(self._futures)
