@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -71,7 +73,8 @@ def programs(instance: Instance) -> list[Program]:
 
 def prepare(instance: Instance) -> None:
     """Fetch the jars and format the log folder, each if it has not been done."""
-    if given_broker(instance):
+    if given := given_broker(instance):
+        _require_answer(given)
         return
     if not has_java():
         installed_fallback("confluent_kafka")
@@ -82,6 +85,14 @@ def prepare(instance: Instance) -> None:
     _properties(instance).write_text("\n".join(f"{name}={value}" for name, value in _settings(instance).items()) + "\n")
     if not (instance.folder / "kafka" / "meta.properties").exists():
         _format(instance)
+
+
+def _require_answer(brokers: str) -> None:
+    for address in brokers.split(","):
+        host, _, port = address.strip().rpartition(":")
+        with suppress(OSError, ValueError), socket.create_connection((host, int(port)), timeout=5):
+            return
+    raise Problem(f"Nothing answers at KAFKA_BROKER={brokers}: unset it, and a broker is started here.")
 
 
 @cache
