@@ -16,7 +16,12 @@ from local.instance import HOST, INVENTORY, ORCHESTRATOR, ORDER, PAYMENT, SERVIC
 from local.problem import Problem
 
 TABLES = {ORDER: "orders", PAYMENT: "payments", INVENTORY: "reservations", ORCHESTRATOR: "sagas"}
-SHOWN_COLUMNS = 5
+COLUMNS = {
+    ORDER: "order_id, user_id, total_amount, status, created_at",
+    PAYMENT: "order_id, saga_id, amount, status, created_at",
+    INVENTORY: "order_id, saga_id, status, created_at",
+    ORCHESTRATOR: "saga_id, order_id, status, step, created_at",
+}
 SETTLE_SECONDS = 20
 
 Row = dict[str, Any]
@@ -123,7 +128,8 @@ async def _row(instance: Instance, service: Service, order_id: UUID) -> Row | No
         host=HOST, port=port, user=database.user, password=database.password, database=database.name, timeout=5
     )
     try:
-        record = await connection.fetchrow(f"SELECT * FROM {TABLES[service]} WHERE order_id = $1", order_id)
+        question = f"SELECT {COLUMNS[service]} FROM {TABLES[service]} WHERE order_id = $1"
+        record = await connection.fetchrow(question, order_id)
         return dict(record) if record else None
     finally:
         await connection.close()
@@ -154,14 +160,14 @@ def _show_outcome(scenario: Scenario, answer: Row, rows: dict[Service, Row | Non
     table.add_row("sent", f"POST /checkout {json.dumps(scenario.request)}")
     table.add_row("answer", f"{answer['code']} {json.dumps(body)}")
     for service, row in rows.items():
-        table.add_row(f"{service.database.name}\n{TABLES[service]}", _first_columns(row))
+        table.add_row(f"{service.database.name}\n{TABLES[service]}", _columns(row))
     console.print(table)
 
 
-def _first_columns(row: Row | None) -> str:
+def _columns(row: Row | None) -> str:
     if row is None:
         return "no row"
-    return "\n".join(f"{name:<13} {value}" for name, value in list(row.items())[:SHOWN_COLUMNS])
+    return "\n".join(f"{name:<13} {value}" for name, value in row.items())
 
 
 def _show_where_to_look(instance: Instance, console: Console) -> None:
