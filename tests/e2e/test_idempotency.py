@@ -84,7 +84,7 @@ async def test_different_keys_are_different_checkouts(http: httpx.AsyncClient, d
     assert len({answer.json()["sagaId"] for answer in answers}) == 3
 
 
-@pytest.mark.parametrize("odd", [b"", b" ", b"\xff\xfe", b"k" * 10_000], ids=["empty", "blank", "not text", "too long"])
+@pytest.mark.parametrize("odd", [b"", b"a\tb", b"k" * 10_000], ids=["empty", "a tab", "too long"])
 async def test_an_odd_key_is_refused_before_anything_is_written(
     odd: bytes, http: httpx.AsyncClient, databases: Databases, user: str
 ) -> None:

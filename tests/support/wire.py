@@ -45,7 +45,7 @@ class Wire:
     async def send_raw(self, topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> None:
         """One copy to each partition."""
         for partition in await self._producer.partitions_for(topic):
-            await self._producer.send_and_wait(topic, value, partition=partition, headers=headers)
+            await self._producer.send_and_wait(topic, value, key=b"any", partition=partition, headers=headers)
 
     async def heard(self, key: str, *topics: str, count: int = 1) -> list[Record]:
         """The messages with this key on these topics since this stranger began to listen, at least so many of them."""
