@@ -54,7 +54,7 @@ check: $(STAMP) ## lint, types, imports, Dockerfiles, compose file
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/hadolint $(wildcard */Dockerfile)
 	@if docker compose version > /dev/null 2>&1; then docker compose config -q; \
 		else echo "docker-compose.yml was not checked: there is no docker compose here"; fi
