@@ -1,0 +1,151 @@
+"""Every message in every reachable state of the checkout, against a table that a person can check."""
+
+from uuid import uuid4
+
+import pytest
+
+from chassis.messages import Body, Message
+from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.saga import Cancel, IllegalTransition, Resolve, Retry, TimedOut, UnknownSaga, decide
+from tests.unit.runs import (
+    NOW,
+    REPLIES,
+    SAGA,
+    START,
+    STRANGER,
+    Run,
+    begin,
+    reachable,
+    reply,
+    unchanged_but_for_the_log,
+)
+
+ANSWERS = {
+    "CreateOrder": {"OrderCreated": "ChargePayment", "OrderRejected": "FAILED"},
+    "ChargePayment": {"PaymentCharged": "ReserveInventory", "PaymentFailed": "CancelOrder"},
+    "ReserveInventory": {"InventoryReserved": "ConfirmOrder", "InventoryFailed": "RefundPayment"},
+    "ConfirmOrder": {"OrderConfirmed": "COMPLETED"},
+    "ReleaseInventory": {"InventoryReleased": "RefundPayment"},
+    "RefundPayment": {"PaymentRefunded": "CancelOrder"},
+    "CancelOrder": {"OrderCancelled": "FAILED"},
+    "COMPLETED": {},
+    "FAILED": {},
+}
+GIVEN_UP = {"CreateOrder": "CancelOrder", "ChargePayment": "RefundPayment", "ReserveInventory": "ReleaseInventory"}
+ENDED = ("COMPLETED", "FAILED")
+RUNS = reachable()
+
+
+def runs(*states: str) -> list[Run]:
+    found = [run for run in RUNS if run.state in states]
+    assert found
+    return found
+
+
+def test_the_table_has_every_state_that_can_be_reached() -> None:
+    assert {run.state for run in RUNS} == set(ANSWERS)
+
+
+@pytest.mark.parametrize("kind", REPLIES)
+@pytest.mark.parametrize("state", ANSWERS)
+def test_a_reply_leads_where_the_table_says_and_any_other_is_late(state: str, kind: type[Body]) -> None:
+    for run in runs(state):
+        for causation_id in (run.saga.awaiting, None):
+            after = run.on(reply(kind), causation_id)
+            if kind.__name__ in ANSWERS[state]:
+                assert after.state == ANSWERS[state][kind.__name__]
+                assert after.saga.needs_attention is None
+            else:
+                assert unchanged_but_for_the_log(run, after)
+
+
+@pytest.mark.parametrize("kind", REPLIES)
+@pytest.mark.parametrize("state", ANSWERS)
+def test_a_reply_to_a_command_that_is_not_awaited_is_late(state: str, kind: type[Body]) -> None:
+    for run in runs(state):
+        assert unchanged_but_for_the_log(run, run.on(reply(kind), STRANGER))
+
+
+@pytest.mark.parametrize("state", ANSWERS)
+def test_a_deadline_that_has_passed_sends_again_then_gives_up_or_calls_for_help(state: str) -> None:
+    for run in runs(state):
+        if state in ENDED:
+            timed_out = TimedOut(saga_id=SAGA, awaiting=uuid4(), attempt=1)
+            assert unchanged_but_for_the_log(run, run.on(timed_out))
+            continue
+        after = run.on(run.timed_out)
+        last_try = run.saga.attempt >= CHECKOUT.steps[run.saga.position].tries
+        if last_try and state in GIVEN_UP:
+            assert after.state == GIVEN_UP[state]
+        else:
+            assert (after.sent.id, after.sent.body) == (run.sent.id, run.sent.body)
+            assert after.saga.attempt == run.saga.attempt + 1
+            assert (after.saga.needs_attention is not None) == last_try
+
+
+@pytest.mark.parametrize("state", ANSWERS)
+def test_a_deadline_of_another_attempt_or_command_is_late(state: str) -> None:
+    for run in runs(state):
+        for attempt in {0, 1, run.saga.attempt - 1, run.saga.attempt + 1} - {run.saga.attempt}:
+            timed_out = TimedOut(saga_id=SAGA, awaiting=run.sent.id, attempt=attempt)
+            assert unchanged_but_for_the_log(run, run.on(timed_out))
+        timed_out = TimedOut(saga_id=SAGA, awaiting=STRANGER, attempt=run.saga.attempt)
+        assert unchanged_but_for_the_log(run, run.on(timed_out))
+
+
+@pytest.mark.parametrize("state", ANSWERS)
+def test_a_cancel_undoes_what_is_awaited_or_is_refused(state: str) -> None:
+    cancel = Cancel(saga_id=SAGA, reason="the customer called")
+    for run in runs(state):
+        if state in GIVEN_UP:
+            after = run.on(cancel)
+            assert (after.state, after.saga.step) == (GIVEN_UP[state], "CANCELLED")
+            assert after.saga.reason == "the customer called"
+        else:
+            with pytest.raises(IllegalTransition):
+                run.on(cancel)
+
+
+@pytest.mark.parametrize("state", ANSWERS)
+def test_a_retry_sends_the_awaited_command_again_or_is_refused(state: str) -> None:
+    retry = Retry(saga_id=SAGA, reason="it works again")
+    for run in runs(state):
+        if state in ENDED:
+            with pytest.raises(IllegalTransition):
+                run.on(retry)
+        else:
+            after = run.on(retry)
+            assert (after.state, after.sent.id) == (state, run.sent.id)
+
+
+@pytest.mark.parametrize("state", ANSWERS)
+def test_a_saga_is_resolved_by_hand_only_where_it_needs_attention(state: str) -> None:
+    resolve = Resolve(saga_id=SAGA, reason="refunded at the bank")
+    for run in runs(state):
+        if run.saga.needs_attention is None:
+            with pytest.raises(IllegalTransition):
+                run.on(resolve)
+        else:
+            after = run.on(resolve)
+            assert after.state in ENDED
+            assert after.saga.needs_attention is None
+            assert "refunded at the bank" in str(after.saga.reason)
+
+
+@pytest.mark.parametrize("state", ANSWERS)
+def test_a_second_start_changes_nothing_and_leaves_no_trace(state: str) -> None:
+    for run in runs(state):
+        assert run.on(START) == run
+
+
+@pytest.mark.parametrize("kind", REPLIES)
+def test_a_reply_to_a_saga_that_does_not_exist_is_refused(kind: type[Body]) -> None:
+    with pytest.raises(UnknownSaga, match=str(SAGA)):
+        decide(CHECKOUT, None, Message.new(reply(kind)), NOW, uuid4())
+
+
+def test_a_command_is_caused_by_the_message_before_it_and_travels_in_its_trace() -> None:
+    message = Message.new(reply(REPLIES[0]), traceparent="00-1-2-01")
+    decision = decide(CHECKOUT, begin().saga, message, NOW, STRANGER)
+    (command,) = decision.outgoing
+    assert (command.id, command.causation_id, command.traceparent) == (STRANGER, message.id, "00-1-2-01")

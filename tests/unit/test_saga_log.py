@@ -1,0 +1,32 @@
+"""The log tells the whole story: folding `decide` over what was received gives the stored saga again."""
+
+from uuid import UUID
+
+import pytest
+
+from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.saga import Kind, LogEntry, SagaInstance, decide
+from tests.unit.runs import Run, reachable
+
+RUNS = reachable()
+
+
+def replay(log: tuple[LogEntry, ...]) -> SagaInstance | None:
+    """The saga that this log tells of."""
+    saga = None
+    for entry, following in zip(log, (*log[1:], None), strict=True):
+        if entry.kind is not Kind.SENT:
+            sent = following.message.id if following and following.kind is Kind.SENT else UUID(int=0)
+            saga = decide(CHECKOUT, saga, entry.message, entry.at, sent).saga
+    return saga
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run.state}-{run.saga.step}-{run.saga.attempt}")
+def test_the_log_replays_to_the_saga(run: Run) -> None:
+    assert replay(run.log) == run.saga
+
+
+def test_the_log_has_no_gap_and_a_terminal_saga_has_sent_nothing_since() -> None:
+    for run in RUNS:
+        assert [entry.seq for entry in run.log] == list(range(1, run.saga.seq + 1))
+        assert (run.log[-1].kind is Kind.SENT) == (run.state not in ("COMPLETED", "FAILED"))
