@@ -1,6 +1,7 @@
 """Kafka in: a whole poll is one batch, and an offset is committed only after the database commit."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
@@ -9,32 +10,42 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from chassis import metrics
 from chassis.batcher import Batcher
 from chassis.crash import crash_point
-from chassis.database import Pool
 from chassis.decider import Row
 from chassis.errors import InvalidRecord
 from chassis.kafka import consumer, from_record
 from chassis.loops import Backoff, background
 from chassis.messages import Body, Message, by_destination
-from chassis.rejected import reject
+from chassis.retries import Retries
 from chassis.settings import Settings
 
 log = structlog.get_logger()
+
+Polled = dict[TopicPartition, list[ConsumerRecord]]
 
 
 class Consumer:
     """Polls, submits, waits for the outcome, remembers the position. A bad record never stops its partition."""
 
-    def __init__(self, batcher: Batcher[Row], pool: Pool, settings: Settings, reads: Iterable[type[Body]]) -> None:
+    def __init__(
+        self, batcher: Batcher[Row], settings: Settings, reads: Iterable[type[Body]], retries: Retries
+    ) -> None:
         self._batcher = batcher
-        self._pool = pool
         self._settings = settings
         self._reads = by_destination(reads)
+        self._retries = retries
         self._kafka: AIOKafkaConsumer | None = None
         self._positions: dict[TopicPartition, int] = {}
         self._committed_at = monotonic()
+        self.progress_at = monotonic()
+        """When a batch was last handled; `busy` while one is."""
+        self.busy = False
+
+    @property
+    def kafka(self) -> AIOKafkaConsumer | None:
+        """The client, once it has joined its group."""
+        return self._kafka
 
     @property
     def ready(self) -> bool:
@@ -50,9 +61,9 @@ class Consumer:
     async def _run(self) -> None:
         backoff = Backoff(self._settings.retry_first_seconds, self._settings.retry_max_seconds)
         while True:
-            kafka = consumer([], self._settings)
+            kafka = consumer(self._settings)
             try:
-                kafka.subscribe(list(self._reads), listener=_CommitBeforeRevoke(self))
+                kafka.subscribe([*self._reads, *self._retries.delays], listener=_CommitBeforeRevoke(self))
                 await kafka.start()
                 self._kafka = kafka
                 backoff.reset()
@@ -69,25 +80,43 @@ class Consumer:
         due = self._committed_at + self._settings.commit_every_seconds - monotonic()
         wait_ms = int(max(due, 0) * 1000) + 1 if self._positions else self._settings.poll_wait_ms
         polled = await kafka.getmany(timeout_ms=wait_ms, max_records=self._settings.batch_max_messages)
+        polled = self._without_early(kafka, polled)
         if polled:
+            self.busy = True
             await self._handle([record for records in polled.values() for record in records])
+            self.busy = False
             self._positions |= {partition: records[-1].offset + 1 for partition, records in polled.items()}
+            self.progress_at = monotonic()
         if self._positions and monotonic() - self._committed_at >= self._settings.commit_every_seconds:
             await self.commit(kafka)
 
+    def _without_early(self, kafka: AIOKafkaConsumer, polled: Polled) -> Polled:
+        """Put back the records of retry topics whose delay is not over; their partition rests until it is."""
+        due: Polled = {}
+        for partition, records in polled.items():
+            delay_ms = self._retries.delays.get(partition.topic, 0) * 1000
+            rest_ms = [record.timestamp + delay_ms - time.time() * 1000 for record in records] if delay_ms else []
+            ready = next((i for i, rest in enumerate(rest_ms) if rest > 0), len(records))
+            if ready < len(records):
+                kafka.seek(partition, records[ready].offset)
+                kafka.pause(partition)
+                asyncio.get_running_loop().call_later(rest_ms[ready] / 1000, _resume, kafka, partition)
+            if ready:
+                due[partition] = records[:ready]
+        return due
+
     async def _handle(self, records: list[ConsumerRecord]) -> None:
         decoded = [self._decode(record) for record in records]
-        outcomes = await asyncio.gather(
-            *(self._batcher.put(message) for message in decoded if isinstance(message, Message)),
-            return_exceptions=True,
+        outcomes = iter(
+            await asyncio.gather(
+                *(self._batcher.put(message) for message in decoded if isinstance(message, Message)),
+                return_exceptions=True,
+            )
         )
-        outcome = iter(outcomes)
         for record, message in zip(records, decoded, strict=True):
-            result = next(outcome) if isinstance(message, Message) else message
-            if isinstance(result, BaseException):
-                message_id = message.id if isinstance(message, Message) else None
-                await reject(self._pool, record, message_id, result, self._settings)
-                metrics.rejected.labels(record.topic).inc()
+            outcome = next(outcomes) if isinstance(message, Message) else message
+            if isinstance(outcome, BaseException):
+                await self._retries.park(record, outcome)
         crash_point("consumer.before_offset_commit", [m.type for m in decoded if isinstance(m, Message)])
 
     def _decode(self, record: ConsumerRecord) -> Message | InvalidRecord:
@@ -116,13 +145,18 @@ class Consumer:
                 await kafka.stop()
 
 
+def _resume(kafka: AIOKafkaConsumer, partition: TopicPartition) -> None:
+    if partition in kafka.assignment():
+        kafka.resume(partition)
+
+
 class _CommitBeforeRevoke(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, owner: Consumer) -> None:
         self._owner = owner
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        if self._owner._kafka is not None:
-            await self._owner.commit(self._owner._kafka)
+        if self._owner.kafka is not None:
+            await self._owner.commit(self._owner.kafka)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         log.info("partitions assigned", partitions=len(assigned))

@@ -17,6 +17,9 @@ POINTS: Final = (
     "relay.before_send",
     "relay.acknowledged",
     "consumer.before_offset_commit",
+    "retry.parked",
+    "order_call.answered",
+    "checkout.accepted",
 )
 
 

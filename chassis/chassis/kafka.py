@@ -30,30 +30,37 @@ def headers(message: Message) -> list[tuple[str, bytes]]:
     return [(name, value.encode()) for name, value in fields.items() if value]
 
 
+def header_texts(record: ConsumerRecord) -> dict[str, str]:
+    """A record's headers, whoever wrote them."""
+    return {name: value.decode(errors="replace") for name, value in record.headers if value is not None}
+
+
+def message_id_of(record: ConsumerRecord) -> UUID:
+    """A foreign sender gives no `message-id`: then the place in the log decides, the same at every redelivery."""
+    given = _uuid(header_texts(record).get("message-id"))
+    return given or uuid5(NAMESPACE_URL, f"kafka:{record.topic}/{record.partition}/{record.offset}")
+
+
 def from_record(record: ConsumerRecord, reads: Mapping[str, type[Body]]) -> Message:
     """Decode a record; `InvalidRecord` says why it cannot be one of the messages that this service reads.
 
-    A record without `message-id` (a foreign sender) gets one from its place in the log: the same at every redelivery.
+    A record on a retry topic is read as what it was on its original topic.
     """
+    found = header_texts(record)
+    topic = record.topic if record.topic in reads else found.get("original-topic", record.topic)
     try:
-        body = reads[record.topic].model_validate_json(record.value or b"")
+        body = reads[topic].model_validate_json(record.value or b"")
+    except KeyError as error:
+        raise InvalidRecord(f"this service does not read topic {error}") from error
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         raise InvalidRecord(problems) from error
-    found = {name: value.decode(errors="replace") for name, value in record.headers if value is not None}
-    place = f"kafka:{record.topic}/{record.partition}/{record.offset}"
-    return Message(
-        body=body,
-        id=_uuid(found.get("message-id")) or uuid5(NAMESPACE_URL, place),
-        causation_id=_uuid(found.get("causation-id")),
-        traceparent=found.get("traceparent"),
-    )
+    return Message(body, message_id_of(record), _uuid(found.get("causation-id")), found.get("traceparent"))
 
 
-def consumer(topics: list[str], settings: Settings) -> AIOKafkaConsumer:
+def consumer(settings: Settings) -> AIOKafkaConsumer:
     """Offsets are ours to commit, and a new group starts at the beginning of the log."""
     return AIOKafkaConsumer(
-        *topics,
         bootstrap_servers=settings.kafka_broker,
         client_id=settings.service,
         group_id=settings.service,
@@ -103,20 +110,22 @@ class KafkaTransport:
 
     async def send(self, message: Message) -> "asyncio.Future[Any]":
         """Hand the message to the producer; the future is the broker's acknowledgement, from all replicas."""
+        body = message.body.to_json().encode()
+        return await self.produce(message.destination, str(message.key).encode(), body, headers(message))
+
+    async def produce(
+        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
+    ) -> "asyncio.Future[Any]":
+        """The same for any record."""
         await self._ready.wait()
         assert self._producer is not None
         try:
-            acknowledged: asyncio.Future[Any] = await self._producer.send(
-                message.destination,
-                key=str(message.key).encode(),
-                value=message.body.to_json().encode(),
-                headers=headers(message),
-            )
+            sent: asyncio.Future[Any] = await self._producer.send(topic, key=key, value=value, headers=headers)
         except KafkaError as error:
             self._check(error)
             raise
-        acknowledged.add_done_callback(lambda done: self._check(done.cancelled() or done.exception()))
-        return acknowledged
+        sent.add_done_callback(lambda done: self._check(done.cancelled() or done.exception()))
+        return sent
 
     async def close(self) -> None:
         """Flush and stop, in bounded time."""

@@ -4,7 +4,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 batch_size = Histogram("batch_messages", "Messages in one transaction", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512))
 duplicates = Counter("duplicate_messages", "Messages that had been handled before", ["type"])
-rejected = Counter("rejected_messages", "Kafka records that could not be handled", ["topic"])
+parked = Counter("parked_messages", "Kafka records moved to a retry topic or the dead letters", ["topic"])
+backlog = Gauge("outbox_backlog_messages", "Committed messages that no receiver has acknowledged yet")
 published = Counter("published_messages", "Messages that their receiver acknowledged", ["destination"])
 swept = Counter("swept_messages", "Messages that the sweep had to send, after a crash or an outage")
 in_flight = Gauge("messages_in_flight", "Messages handed to a transport and not yet acknowledged")

@@ -29,6 +29,8 @@ where message_id in (
 )
 returning {COLUMNS}"""
 
+COUNT_BACKLOG = "select count(*) from (select from outbox where published_at is null limit $1) as unsent"
+
 MARK = """
 update outbox set published_at = now()
 where message_id = any($1::uuid[]) and published_at is null"""
@@ -61,6 +63,12 @@ async def lease_due(
 ) -> list[Message]:
     """Take what should have been sent by now; the lease doubles with every attempt, so an outage is not a storm."""
     return [_message(row, bodies) for row in await pool.fetch(LEASE_DUE, rows, lease_seconds, lease_max_seconds)]
+
+
+async def count_backlog(pool: Pool, most: int) -> int:
+    """How many messages are unsent or unmarked; stops counting at `most`."""
+    count: int = await pool.fetchval(COUNT_BACKLOG, most)
+    return count
 
 
 async def mark_published(pool: Pool, ids: Iterable[UUID]) -> None:

@@ -13,6 +13,7 @@ import structlog
 from chassis import metrics, outbox
 from chassis.crash import crash_point
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from chassis.errors import Overloaded
 from chassis.loops import background
 from chassis.messages import Body, Message, by_type
 from chassis.settings import Settings
@@ -55,6 +56,12 @@ class Relay:
         self._others = {name.replace("_", "-"): Lane(transport) for name, transport in others.items()}
         self._in_flight: set[UUID] = set()
         self._acknowledged: list[UUID] = []
+        self._backlog = 0
+
+    def admit(self) -> None:
+        """`Overloaded` while more is unsent than may be: refuse new work, nothing that was accepted."""
+        if self._backlog >= self._settings.backlog_max_messages:
+            raise Overloaded(f"{self._backlog} messages wait to be sent")
 
     def publish(self, messages: list[Message]) -> None:
         """Send these soon. What does not fit, or fails, stays in the outbox for the sweep."""
@@ -128,21 +135,21 @@ class Relay:
             log.warning("could not mark messages as published yet", messages=len(ids), error=repr(error))
 
     async def _sweep(self) -> None:
-        settings = self._settings
         while True:
-            await asyncio.sleep(settings.relay_sweep_seconds)
-            if len(self._in_flight) >= settings.relay_pending_max_messages:
-                continue
+            await asyncio.sleep(self._settings.relay_sweep_seconds)
             try:
-                due = await outbox.lease_due(
-                    self._pool,
-                    settings.relay_sweep_rows,
-                    self._sends,
-                    settings.relay_lease_seconds,
-                    settings.relay_lease_max_seconds,
-                )
+                await self._sweep_once()
             except INFRASTRUCTURE_ERRORS as error:
                 log.warning("the outbox cannot be swept now", error=repr(error))
-                continue
+
+    async def _sweep_once(self) -> None:
+        settings = self._settings
+        self._backlog = await outbox.count_backlog(self._pool, settings.backlog_max_messages)
+        metrics.backlog.set(self._backlog)
+        room = min(settings.relay_sweep_rows, settings.relay_pending_max_messages - len(self._in_flight))
+        if room > 0:
+            due = await outbox.lease_due(
+                self._pool, room, self._sends, settings.relay_lease_seconds, settings.relay_lease_max_seconds
+            )
             metrics.swept.inc(len(due))
             self.publish(due)

@@ -36,11 +36,17 @@ class Settings(BaseSettings):
     kafka_session_timeout_ms: int = 6_000
     kafka_heartbeat_ms: int = 1_500
     kafka_request_timeout_ms: int = 10_000
-    kafka_max_request_bytes: int = 1024 * 1024
+    kafka_max_request_bytes: int = Field(2 * 1024 * 1024, description="a 1 MiB message, parked with its headers")
     kafka_stop_seconds: float = 10.0
     poll_wait_ms: int = 1_000
     commit_every_seconds: float = 1.0
     commit_timeout_seconds: float = 5.0
+
+    retry_delays_seconds: dict[str, float] = Field(
+        {"5s": 5, "30s": 30, "5m": 300}, description="last part of the retry topic's name -> its delay, shortest first"
+    )
+    stuck_after_seconds: float = Field(60, description="a consumer with lag and without progress ends its process")
+    stuck_check_seconds: float = 10.0
 
     relay_lease_seconds: float = Field(3.0, description="how long a sent message may stay unmarked before it is resent")
     relay_lease_max_seconds: float = 30.0
@@ -48,7 +54,13 @@ class Settings(BaseSettings):
     relay_sweep_rows: int = 500
     relay_mark_seconds: float = 0.5
     relay_pending_max_messages: int = 5_000
+    backlog_max_messages: int = Field(20_000, description="unsent messages from which on nothing new is accepted")
     http_transport_parallel: int = 64
+
+    housekeeping_every_seconds: float = 60.0
+    housekeeping_rows: int = 2_000
+    outbox_keep_hours: float = Field(7 * 24, description="published messages, for debugging and `republish`")
+    inbox_keep_hours: float = Field(45 * 24, description="longer than any topic keeps a record that may be redriven")
 
     retry_first_seconds: float = Field(0.1, description="first pause after an infrastructure error; doubles each time")
     retry_max_seconds: float = 2.0

@@ -10,9 +10,12 @@ from chassis import app as application
 from chassis import database, health
 from chassis.batcher import Batcher
 from chassis.consumer import Consumer
+from chassis.housekeeping import Housekeeping
 from chassis.kafka import KafkaTransport
 from chassis.loops import background
 from chassis.relay import Relay
+from chassis.retries import Retries
+from chassis.watchdog import Watchdog
 from inventory_service import api
 from inventory_service.handlers import Reservations
 from inventory_service.messages import READS, SENDS
@@ -26,8 +29,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         kafka = KafkaTransport(settings)
         relay = Relay(pool, settings, SENDS, kafka)
         batcher = Batcher(pool, Reservations(settings.inventory_failure_rate), settings, SENDS, relay.publish)
-        consumer = Consumer(batcher, pool, settings, READS)
-        async with relay.running(), background(batcher=batcher.run), consumer.running():
+        consumer = Consumer(batcher, settings, READS, Retries(kafka, settings))
+        loops = background(
+            batcher=batcher.run,
+            watchdog=Watchdog(consumer, settings).run,
+            housekeeping=Housekeeping(pool, settings).run,
+        )
+        async with relay.running(), loops, consumer.running():
             app.include_router(api.routes(pool))
             app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=lambda: consumer.ready))
             yield

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from chassis import app as application
 from chassis import database, health
 from chassis.batcher import Batcher
+from chassis.housekeeping import Housekeeping
 from chassis.loops import background
 from order_service import api
 from order_service.handlers import Orders
@@ -20,7 +21,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Everything that lives as long as the process, outermost first."""
     async with database.connect(settings, files("order_service") / "migrations") as pool:
         batcher = Batcher(pool, Orders(), settings)
-        async with background(batcher=batcher.run):
+        async with background(batcher=batcher.run, housekeeping=Housekeeping(pool, settings).run):
             app.include_router(api.routes(batcher, pool))
             app.include_router(health.routes(pool))
             yield

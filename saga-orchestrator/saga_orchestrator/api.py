@@ -1,6 +1,7 @@
 """HTTP: begin a checkout and wait for its end, or look at a saga."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID, uuid5
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 from pydantic.alias_generators import to_camel
 from uuid_utils.compat import uuid7
 
@@ -33,11 +34,11 @@ LONGEST_KEY = 255
 class CheckoutRequest(BaseModel):
     """Body of POST /checkout. The force flags: true fails always, false succeeds always, absent is random."""
 
-    model_config = ConfigDict(alias_generator=to_camel, strict=True)
+    model_config = ConfigDict(alias_generator=to_camel)
     user_id: UserId
     total_amount: Money
-    force_payment_fail: bool | None = None
-    force_inventory_fail: bool | None = None
+    force_payment_fail: StrictBool | None = None
+    force_inventory_fail: StrictBool | None = None
 
 
 class CheckoutView(BaseModel):
@@ -89,13 +90,16 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def routes(batcher: Batcher[Checkout], waiters: Waiters, pool: Pool, settings: Settings) -> APIRouter:
-    """The orchestrator's routes."""
+def routes(
+    batcher: Batcher[Checkout], waiters: Waiters, pool: Pool, settings: Settings, admit: Callable[[], None]
+) -> APIRouter:
+    """The orchestrator's routes; `admit` raises while nothing new can be accepted."""
     router = APIRouter()
 
     @router.post("/checkout", responses=ANSWERS, openapi_extra=request_body(CheckoutRequest) | idempotency_headers())
     async def checkout(request: Request) -> Response:
         start = start_of(await parse(request, CheckoutRequest), request)
+        admit()
         with waiters.waiting(start.saga_id) as ended:
             handled = await batcher.submit(message_from(request, start))
             assert handled.row is not None

@@ -10,10 +10,13 @@ from chassis import app as application
 from chassis import database, health
 from chassis.batcher import Batcher
 from chassis.consumer import Consumer
+from chassis.housekeeping import Housekeeping
 from chassis.kafka import KafkaTransport
 from chassis.loops import background
 from chassis.relay import Relay
-from saga_orchestrator import api, handlers
+from chassis.retries import Retries
+from chassis.watchdog import Watchdog
+from saga_orchestrator import api, handlers, operator
 from saga_orchestrator.deadlines import Deadlines
 from saga_orchestrator.handlers import Checkout, Checkouts
 from saga_orchestrator.messages import READS, SENDS
@@ -37,10 +40,17 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         waiters = Waiters(pool, settings.waiter_check_seconds)
         batcher = Batcher(pool, Checkouts(), settings, SENDS, relay.publish, committed)
         deadlines = Deadlines(batcher, pool, settings)
-        consumer = Consumer(batcher, pool, settings, READS)
-        loops = background(batcher=batcher.run, waiters=waiters.run, deadlines=deadlines.run)
+        consumer = Consumer(batcher, settings, READS, Retries(kafka, settings))
+        loops = background(
+            batcher=batcher.run,
+            waiters=waiters.run,
+            deadlines=deadlines.run,
+            watchdog=Watchdog(consumer, settings).run,
+            housekeeping=Housekeeping(pool, settings).run,
+        )
         async with relay.running(), loops, consumer.running():
-            app.include_router(api.routes(batcher, waiters, pool, settings))
+            app.include_router(api.routes(batcher, waiters, pool, settings, relay.admit))
+            app.include_router(operator.routes(batcher, settings))
             app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=lambda: consumer.ready))
             yield
 

@@ -1,5 +1,7 @@
 """The orchestrator's settings: the chassis's with defaults of its own."""
 
+from pydantic import Field
+
 from chassis.settings import Settings as ChassisSettings
 
 
@@ -13,6 +15,7 @@ class Settings(ChassisSettings):
     pgpassword: str = "orchestrator_pass"
     pgdatabase: str = "orchestrator_db"
 
+    operator_token: str = Field("", description="bearer token of the operator actions; without one they answer 403")
     checkout_wait_seconds: float = 10.0
     waiter_check_seconds: float = 0.5
     deadline_check_seconds: float = 1.0

@@ -22,15 +22,3 @@ create table outbox (
 create index outbox_due on outbox (publish_after) where published_at is null;
 create index outbox_causation on outbox (causation_id);
 create index outbox_published_at on outbox (published_at);
-
-create table rejected_messages (
-    topic            text not null,
-    partition_number int not null,
-    record_offset    bigint not null,
-    message_id       uuid,
-    reason           text not null,
-    key              bytea,
-    value            bytea,
-    rejected_at      timestamptz not null default now(),
-    primary key (topic, partition_number, record_offset)
-);

@@ -1,0 +1,71 @@
+"""Messages that cannot be handled: off to a retry topic with a growing delay, then to the dead letters.
+
+The partition goes on at once, and nothing is lost: the offset is committed only after the broker has the copy.
+After "non-blocking retries" as Uber described them (Ning Xia, 2018).
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
+
+from chassis import metrics
+from chassis.crash import crash_point
+from chassis.errors import InvalidRecord
+from chassis.kafka import KafkaTransport, header_texts, message_id_of
+from chassis.loops import Backoff
+from chassis.settings import Settings
+
+log = structlog.get_logger()
+
+LONGEST_REASON: Final = 1000
+KEPT: Final = ("message-type", "causation-id", "traceparent", "redrives")
+
+
+class Retries:
+    """Where the records go that one service could not handle."""
+
+    def __init__(self, kafka: KafkaTransport, settings: Settings) -> None:
+        self._kafka = kafka
+        self._settings = settings
+        self.delays = {f"{settings.service}.retry.{name}": s for name, s in settings.retry_delays_seconds.items()}
+        """Topic -> how many seconds its records wait."""
+
+    async def park(self, record: ConsumerRecord, error: BaseException) -> None:
+        """Copy the record to where its next try, or its end, is; waits while the broker is away."""
+        headers = header_texts(record)
+        earlier: dict[str, str] = headers if record.topic in self.delays else {}
+        attempt = int(earlier.get("attempt", "0")) + 1
+        topics = [] if isinstance(error, InvalidRecord) else list(self.delays)
+        topic = topics[attempt - 1] if attempt <= len(topics) else f"{self._settings.service}.dlq"
+        reason = f"{type(error).__name__}: {error}".replace("\0", "\\0")[:LONGEST_REASON]
+        new = {
+            "original-topic": earlier.get("original-topic", record.topic),
+            "original-partition": earlier.get("original-partition", str(record.partition)),
+            "original-offset": earlier.get("original-offset", str(record.offset)),
+            "message-id": str(message_id_of(record)),
+            "attempt": str(attempt),
+            "error": reason,
+            "failed-at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        } | {name: headers[name] for name in KEPT if name in headers}
+        await self._produce(topic, record, [(name, value.encode()) for name, value in new.items()])
+        crash_point("retry.parked")
+        metrics.parked.labels(topic).inc()
+        log.error("message parked", topic=topic, reason=reason, attempt=attempt, **_place(record))
+
+    async def _produce(self, topic: str, record: ConsumerRecord, headers: list[tuple[str, bytes]]) -> None:
+        backoff = Backoff(self._settings.retry_first_seconds, self._settings.retry_max_seconds)
+        while True:
+            try:
+                await (await self._kafka.produce(topic, record.key, record.value or b"", headers))
+            except KafkaError as error:
+                log.warning("could not park a message yet", topic=topic, error=repr(error), **_place(record))
+                await backoff.pause()
+            else:
+                return
+
+
+def _place(record: ConsumerRecord) -> dict[str, str | int]:
+    return {"from_topic": record.topic, "partition": record.partition, "offset": record.offset}

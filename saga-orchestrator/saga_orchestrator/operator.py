@@ -1,0 +1,77 @@
+"""HTTP for operators: retry now, cancel, or resolve a saga by hand. Each is a message in the saga's log."""
+
+import hmac
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, Field
+
+from chassis.batcher import Batcher
+from chassis.http import message_from
+from chassis.problems import Refused, parse, request_body, responses
+from saga_orchestrator.api import answer
+from saga_orchestrator.handlers import Checkout
+from saga_orchestrator.saga import Cancel, IllegalTransition, Resolve, Retry, UnknownSaga
+from saga_orchestrator.settings import Settings
+
+log = structlog.get_logger()
+
+Action = Cancel | Retry | Resolve
+ANSWERS = responses(
+    status_400="the body is not JSON",
+    status_401="the bearer token is wrong or missing",
+    status_403="no OPERATOR_TOKEN is set, so nobody may do this",
+    status_404="no such saga",
+    status_409="the saga is not in a state in which this may happen; nothing changed",
+    status_413="the body is too large",
+    status_415="the body is not application/json",
+    status_422="some values are wrong",
+    status_503="the database is away or the queue is full; nothing was accepted",
+)
+
+
+class Why(BaseModel):
+    """Body of every operator action."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def routes(batcher: Batcher[Checkout], settings: Settings) -> APIRouter:
+    """The operator's routes, behind a bearer token."""
+
+    def authorize(request: Request) -> None:
+        if not settings.operator_token:
+            raise Refused(HTTPStatus.FORBIDDEN, "operator actions are off: start the orchestrator with OPERATOR_TOKEN")
+        wanted = f"Bearer {settings.operator_token}".encode()
+        if not hmac.compare_digest(request.headers.get("authorization", "").encode(), wanted):
+            raise Refused(HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer and the operator token")
+
+    router = APIRouter(dependencies=[Depends(authorize)], tags=["operator"])
+
+    def add(name: str, action: type[Action], summary: str) -> None:
+        @router.post(
+            f"/sagas/{{saga_id}}/{name}",
+            name=name,
+            summary=summary,
+            responses=ANSWERS,
+            openapi_extra=request_body(Why),
+        )
+        async def act(saga_id: UUID, request: Request) -> Response:
+            why = await parse(request, Why)
+            try:
+                handled = await batcher.submit(message_from(request, action(saga_id=saga_id, reason=why.reason)))
+            except UnknownSaga as error:
+                raise Refused(HTTPStatus.NOT_FOUND, str(error)) from None
+            except IllegalTransition as error:
+                raise Refused(HTTPStatus.CONFLICT, str(error)) from None
+            log.warning("operator action", action=name, saga_id=str(saga_id), reason=why.reason)
+            assert handled.row is not None
+            return answer(handled.row.saga)
+
+    add("retry", Retry, "Send the awaited command now instead of later")
+    add("cancel", Cancel, "Undo the saga; possible up to its pivot")
+    add("resolve", Resolve, "End a saga that needs attention, settled by hand")
+    return router
