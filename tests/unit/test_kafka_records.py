@@ -1,0 +1,58 @@
+"""Messages to and from Kafka records, also those of strangers."""
+
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+
+from chassis.errors import InvalidRecord
+from chassis.kafka import from_record, headers
+from chassis.messages import Message, by_destination
+from payment_service.messages import READS, ChargePayment
+from tests.unit.records import record
+
+TOPIC = ChargePayment.destination
+TABLE = by_destination(READS)
+CHARGE = ChargePayment(saga_id=UUID(int=1), order_id=UUID(int=2), amount=Decimal("19.99"))
+VALUE = CHARGE.to_json().encode()
+
+
+@pytest.mark.parametrize("causation_id", [uuid4(), None])
+@pytest.mark.parametrize("traceparent", ["00-1-2-01", None])
+def test_a_message_survives_the_journey(causation_id: UUID | None, traceparent: str | None) -> None:
+    message = Message(CHARGE, uuid4(), causation_id, traceparent)
+    assert from_record(record(TOPIC, VALUE, headers(message)), TABLE) == message
+
+
+def test_a_stranger_s_record_has_the_same_id_at_every_delivery_and_no_other_has_it() -> None:
+    first, again, other = (from_record(record(TOPIC, VALUE, offset=offset), TABLE) for offset in (7, 7, 8))
+    assert first == again
+    assert first.id != other.id
+    assert first.causation_id is None
+
+
+@pytest.mark.parametrize("nonsense", [b"", b"1", b"\xff\xfe", b"not-a-uuid", None])
+@pytest.mark.parametrize("name", ["message-id", "causation-id"])
+def test_nonsense_in_a_header_counts_as_no_header(name: str, nonsense: bytes | None) -> None:
+    message = from_record(record(TOPIC, VALUE, [(name, nonsense)]), TABLE)
+    assert message == from_record(record(TOPIC, VALUE), TABLE)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "body: Invalid JSON"),
+        (b"", "body: Invalid JSON"),
+        (b"\x00\xff", "body: Invalid JSON"),
+        (b"[]", "body: "),
+        (b"null", "body: "),
+        (b"{}", "sagaId: Field required"),
+        (VALUE.replace(b"19.99", b"-1"), "amount: Input should be greater than 0"),
+        (VALUE.replace(b"19.99", b'"19.99"'), "amount: .*JSON number"),
+        (VALUE[:-1] + b', "forceFail": "perhaps"}', "forceFail: "),
+        (b"[" * 100_000, "body: Invalid JSON"),
+    ],
+)
+def test_bytes_that_are_no_message_are_refused_with_the_reason(value: bytes | None, reason: str) -> None:
+    with pytest.raises(InvalidRecord, match=reason):
+        from_record(record(TOPIC, value), TABLE)
