@@ -1,0 +1,1 @@
+"""Load, what it costs, and the textbook variant to compare with."""

@@ -1,0 +1,110 @@
+"""Results as tables, as JSON, and side by side."""
+
+import json
+import platform
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bench.cell import Cell
+
+NOISY_CORES = 0.2
+
+
+@dataclass
+class Result:
+    """The cells of one system in one session."""
+
+    label: str
+    cells: list[Cell] = field(default_factory=list)
+    machine: dict[str, str] = field(default_factory=lambda: _machine())
+
+    @property
+    def faults(self) -> list[str]:
+        return [f"{name(cell)}: {error}" for cell in self.cells for error in cell.errors]
+
+    def write(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1))
+
+    @staticmethod
+    def read(path: Path) -> "Result":
+        found = json.loads(path.read_text())
+        return Result(**{**found, "cells": [Cell(**cell) for cell in found["cells"]]})
+
+
+def _machine() -> dict[str, str]:
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    cores = f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GB"
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"commit": commit, "python": platform.python_version(), "machine": cores, "at": at}
+
+
+def name(cell: Cell) -> str:
+    kind = " mixed" if cell.mixed else ""
+    return f"{cell.rate:g}/s open{kind}" if cell.rate else f"{cell.callers}{kind}"
+
+
+def of(by_part: Mapping[str, float], *endings: str) -> float:
+    """The sum over the parts whose name ends so."""
+    return sum(value for part, value in by_part.items() if part.endswith(endings))
+
+
+MEASURES: dict[str, Callable[[Cell], float]] = {
+    "sagas/s": lambda cell: cell.per_second,
+    "p50 ms": lambda cell: cell.latency_ms["p50"],
+    "p90 ms": lambda cell: cell.latency_ms["p90"],
+    "p99 ms": lambda cell: cell.latency_ms["p99"],
+    "max ms": lambda cell: cell.latency_ms["max"],
+    "CPU ms": lambda cell: cell.cpu_total,
+    "services": lambda cell: of(cell.cpu_ms, "-service", "-orchestrator"),
+    "postgres": lambda cell: of(cell.cpu_ms, "-db"),
+    "kafka": lambda cell: of(cell.cpu_ms, "kafka"),
+    "load": lambda cell: of(cell.cpu_ms, "load"),
+    "commits": lambda cell: sum(cell.commits.values()),
+    "fsyncs": lambda cell: sum(cell.fsyncs.values()),
+    "WAL kB": lambda cell: sum(cell.wal_bytes.values()) / 1000,
+    "other cores": lambda cell: cell.other_cores,
+}
+
+
+def show(console: Console, result: Result) -> None:
+    table = Table("callers", title=f"{result.label}, {result.machine['commit']}; CPU, commits … are per saga")
+    for measure in MEASURES:
+        table.add_column(measure, justify="right")
+    for cell in result.cells:
+        table.add_row(name(cell), *(f"{measure(cell):.4g}" for measure in MEASURES.values()))
+    console.print(table)
+    for cell in result.cells:
+        console.print(f"[bold]{name(cell)}[/] answers {cell.statuses}, swept {cell.swept:g}, load {cell.load_average}")
+        for title, parts, digits in (
+            ("CPU ms", cell.cpu_ms, 3),
+            ("commits", cell.commits, 3),
+            ("statements", cell.statements, 2),
+            ("batch size", cell.batch_size, 1),
+            ("RSS MB", cell.rss_mb, 0),
+        ):
+            if parts:
+                console.print(f"  {title}: " + ", ".join(f"{part} {value:.{digits}f}" for part, value in parts.items()))
+        if cell.other_cores > NOISY_CORES:
+            console.print(f"  [yellow]noisy: others used {cell.other_cores:.2f} cores meanwhile[/]")
+    for fault in result.faults:
+        console.print(f"[bold red]invalid: {fault}[/]")
+
+
+def compare(console: Console, ours: Result, theirs: Result) -> None:
+    """Side by side, with the ratio ours / theirs."""
+    others = {name(cell): cell for cell in theirs.cells}
+    for cell in ours.cells:
+        if other := others.get(name(cell)):
+            table = Table("", ours.label, theirs.label, "ratio", title=f"{name(cell)} callers")
+            for measure, value in MEASURES.items():
+                a, b = value(cell), value(other)
+                table.add_row(measure, f"{a:.4g}", f"{b:.4g}", f"{a / b:.3g}" if b else "")
+            console.print(table)
