@@ -64,6 +64,7 @@ def consumer(settings: Settings) -> AIOKafkaConsumer:
         bootstrap_servers=settings.kafka_broker,
         client_id=settings.service,
         group_id=settings.service,
+        group_instance_id=settings.instance,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         session_timeout_ms=settings.kafka_session_timeout_ms,

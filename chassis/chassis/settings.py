@@ -1,5 +1,7 @@
 """Every limit, timeout and default of the chassis, by name and with its unit; each is an environment variable."""
 
+from socket import gethostname
+
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
@@ -10,6 +12,11 @@ class Settings(BaseSettings):
     service: str
     host: str = "127.0.0.1"
     port: int
+    instance: str = Field(
+        default_factory=lambda fields: f"{fields['service']}-{gethostname()}-{fields['port']}",
+        description="who this process is among its replicas, the same after a restart: Kafka hands it its partitions"
+        " back at once instead of waiting for the session of the dead one to end (KIP-345)",
+    )
     log_level: str = "INFO"
     shutdown_seconds: int = Field(5, description="how long open HTTP requests may take to finish on SIGTERM")
     max_body_bytes: int = 64 * 1024
