@@ -47,7 +47,7 @@ class Backoff:
 
     async def pause(self) -> None:
         """Sleep for the next pause."""
-        seconds = min(self.first * 2**self.tries, self.longest)
+        seconds = min(self.first * 2 ** min(self.tries, 30), self.longest)
         self.tries += 1
         await asyncio.sleep(seconds)
 

@@ -16,8 +16,8 @@ from uuid_utils.compat import uuid7
 from chassis.batcher import Batcher
 from chassis.crash import crash_point
 from chassis.database import Pool
-from chassis.http import message_from
-from chassis.messages import Money
+from chassis.http import traceparent_of
+from chassis.messages import Message, Money
 from chassis.problems import Refused, json_response, parse, problem_response, request_body, responses
 from saga_orchestrator import queries
 from saga_orchestrator.handlers import Checkout
@@ -101,7 +101,7 @@ def routes(
         start = start_of(await parse(request, CheckoutRequest), request)
         admit()
         with waiters.waiting(start.saga_id) as ended:
-            handled = await batcher.submit(message_from(request, start))
+            handled = await batcher.submit(Message.new(start, traceparent_of(request)))
             assert handled.row is not None
             saga = handled.row.saga
             crash_point("checkout.accepted")

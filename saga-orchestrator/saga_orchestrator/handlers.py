@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from chassis.database import Connection
 from chassis.messages import Message
 from saga_orchestrator import queries, saga
-from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.definition import Saga
 from saga_orchestrator.messages import StartCheckout
 from saga_orchestrator.saga import Kind, LogEntry, SagaInstance, Status
 
@@ -32,6 +32,9 @@ class Checkout:
 class Checkouts:
     """Decides over rows of `sagas`."""
 
+    def __init__(self, definition: Saga) -> None:
+        self._definition = definition
+
     def key(self, message: Message) -> UUID:
         """One saga."""
         return message.key
@@ -42,7 +45,7 @@ class Checkouts:
 
     def decide(self, row: Checkout | None, message: Message, now: datetime) -> tuple[Checkout, list[Message]]:
         """Ask the engine."""
-        decision = saga.decide(CHECKOUT, row.saga if row else None, message, now, command_id=uuid7())
+        decision = saga.decide(self._definition, row.saga if row else None, message, now, command_id=uuid7())
         if row and not decision.log:
             return row, []
         return Checkout(decision.saga, (row.log if row else ()) + decision.log), list(decision.outgoing)

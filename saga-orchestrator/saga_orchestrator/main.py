@@ -17,6 +17,7 @@ from chassis.relay import Relay
 from chassis.retries import Retries
 from chassis.watchdog import Watchdog
 from saga_orchestrator import api, handlers, operator
+from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.deadlines import Deadlines
 from saga_orchestrator.handlers import Checkout, Checkouts
 from saga_orchestrator.messages import READS, SENDS
@@ -33,12 +34,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         waiters.resolve(row.saga for row in rows)
         handlers.note(rows)
 
+    definition = CHECKOUT.scaled(settings.step_timeout_scale)
     async with database.connect(settings, files("saga_orchestrator") / "migrations") as pool:
         kafka = KafkaTransport(settings)
         orders = OrderClient(settings, submit=lambda reply: batcher.put(reply))
         relay = Relay(pool, settings, SENDS, kafka, order_service=orders)
         waiters = Waiters(pool, settings.waiter_check_seconds)
-        batcher = Batcher(pool, Checkouts(), settings, SENDS, relay.publish, committed)
+        batcher = Batcher(pool, Checkouts(definition), settings, SENDS, relay.publish, committed)
         deadlines = Deadlines(batcher, pool, settings)
         consumer = Consumer(batcher, settings, READS, Retries(kafka, settings))
         loops = background(

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from chassis.batcher import Batcher
-from chassis.http import message_from
+from chassis.http import traceparent_of
+from chassis.messages import Message
 from chassis.problems import Refused, parse, request_body, responses
 from saga_orchestrator.api import answer
 from saga_orchestrator.handlers import Checkout
@@ -62,7 +63,9 @@ def routes(batcher: Batcher[Checkout], settings: Settings) -> APIRouter:
         async def act(saga_id: UUID, request: Request) -> Response:
             why = await parse(request, Why)
             try:
-                handled = await batcher.submit(message_from(request, action(saga_id=saga_id, reason=why.reason)))
+                handled = await batcher.submit(
+                    Message.new(action(saga_id=saga_id, reason=why.reason), traceparent_of(request))
+                )
             except UnknownSaga as error:
                 raise Refused(HTTPStatus.NOT_FOUND, str(error)) from None
             except IllegalTransition as error:

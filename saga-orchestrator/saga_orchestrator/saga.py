@@ -133,7 +133,7 @@ def decide(definition: Saga, saga: SagaInstance | None, message: Message, now: d
 def _next(
     definition: Saga, saga: SagaInstance, message: Message, now: datetime, command_id: UUID
 ) -> SagaInstance | None:
-    """The saga after this message, or None if the message comes too late to count."""
+    """The saga after this message; the same one if nothing follows, None if a reply comes too late to count."""
     step = definition.steps[saga.position]
     match message.body:
         case Cancel(reason=reason):
@@ -150,7 +150,7 @@ def _next(
             return _end(replace(saga, reason=f"resolved by hand: {reason}"), Status.FAILED)
         case TimedOut(awaiting=awaiting, attempt=attempt):
             if (saga.awaiting, saga.attempt) != (awaiting, attempt):
-                return None
+                return saga
             return _overdue(definition, saga, now, command_id)
         case reply:
             if not _answers(step, saga, message):
@@ -222,6 +222,8 @@ def _decision(
 ) -> Decision:
     """Add the log; send the awaited command if this decision began a new try."""
     seq = before.seq + 1
+    if after is before:
+        return Decision(before)
     if after is None:
         late = LogEntry(before.saga_id, seq, Kind.LATE, message, now)
         return Decision(replace(before, seq=seq), log=(late,))
