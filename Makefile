@@ -12,7 +12,7 @@ STAMP := .venv/.ready
 LOCAL := $(BIN)/python -m local
 TEST_STACK := $(LOCAL) --instance test --port-offset 10000 run --replicas $(REPLICAS)
 
-.PHONY: help setup demo up down status logs clean check test test-unit test-integration test-e2e lock
+.PHONY: help setup demo up down status logs clean check test test-unit test-integration test-e2e audit lock
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
@@ -70,6 +70,9 @@ test-integration: $(STAMP) ## run the tests that need Postgres and Kafka, which 
 
 test-e2e: $(STAMP) ## run the scenarios against the stack that runs (PORT_OFFSET, STACK_KIND=compose: another one)
 	@$(BIN)/pytest tests/e2e
+
+audit: $(STAMP) ## check that the four databases agree (ARGS="--json", "--watch 5", "--help")
+	@$(BIN)/python -m audit $(ARGS)
 
 lock: $(STAMP) ## pin requirements/*.in again, to the newest that resolve
 	@[ -x .venv/uv/bin/uv ] || { $(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install -q uv; }

@@ -1,0 +1,1 @@
+"""Reads the four databases and the dead letters, and says what disagrees."""

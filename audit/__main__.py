@@ -1,0 +1,79 @@
+"""python -m audit: do the four databases and the dead letters agree? Exit 1: no; 2: something cannot be read."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import asyncpg
+import typer
+from rich.console import Console
+
+from audit.auditor import CHECKS, audit
+from audit.databases import addresses
+from audit.look import Options
+from audit.report import exit_code, show
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+console = Console(highlight=False, soft_wrap=True)
+
+
+@app.command(help=__doc__)
+def main(
+    only: Annotated[str, typer.Option(help="Some invariants: I2,I3.")] = "",
+    port_offset: Annotated[int, typer.Option(envvar="PORT_OFFSET", help="Added to every port.")] = 0,
+    kafka_broker: Annotated[str, typer.Option(envvar="KAFKA_BROKER", help="By default at its port here.")] = "",
+    recovery_seconds: Annotated[float, typer.Option(help="How long what is overdue may take to recover.")] = 30.0,
+    settle_seconds: Annotated[float, typer.Option(help="The moment before a second look.")] = 2.0,
+    quiesced: Annotated[bool, typer.Option("--quiesced", help="Nothing runs any more: object to what does.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Nobody else writes here: object to rows of no saga.")
+    ] = False,
+    history: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="What clients were told.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    watch: Annotated[float, typer.Option(metavar="SECONDS", help="Again and again; Ctrl-C ends it.")] = 0,
+) -> None:
+    invariants = frozenset(name.strip().upper() for name in only.split(",") if name.strip())
+    if unknown := invariants - CHECKS.keys():
+        raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}", param_hint="--only")
+    options = Options(
+        databases=addresses(port_offset),
+        kafka_broker=kafka_broker or f"127.0.0.1:{9092 + port_offset}",
+        only=invariants,
+        recovery_seconds=recovery_seconds,
+        settle_seconds=settle_seconds,
+        quiesced=quiesced,
+        strict=strict,
+        history=history,
+    )
+    codes = {run(options, as_json=as_json)}
+    try:
+        while watch:
+            time.sleep(watch)
+            codes.add(run(options, as_json=as_json))
+    except KeyboardInterrupt:
+        pass
+    raise typer.Exit(1 if 1 in codes else max(codes))
+
+
+def run(options: Options, *, as_json: bool) -> int:
+    """One audit, printed; its exit code."""
+    started = time.monotonic()
+    try:
+        verdicts = asyncio.run(audit(options))
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        Console(stderr=True, soft_wrap=True).print(f"A database cannot be read: {error!r}", markup=False)
+        return 2
+    seconds = time.monotonic() - started
+    if as_json:
+        code = exit_code(verdicts)
+        invariants = [verdict.to_dict() for verdict in verdicts]
+        print(json.dumps({"exitCode": code, "seconds": round(seconds, 1), "invariants": invariants}, default=str))
+    else:
+        show(verdicts, seconds, console)
+    return exit_code(verdicts)
+
+
+if __name__ == "__main__":
+    app()

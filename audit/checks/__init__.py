@@ -1,0 +1,1 @@
+"""The checks, a group of invariants a file."""

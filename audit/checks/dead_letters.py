@@ -1,0 +1,92 @@
+"""I11: the dead-letter topics hold nothing that is still open."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from audit.look import Look
+from audit.report import Finding, Verdict
+
+SERVICES = ("payment-service", "inventory-service", "saga-orchestrator")
+MOST = 10_000
+MARKERS = ("redriven", "dropped")
+TIMEOUT_SECONDS = 20
+HANDLED = "select message_id from inbox where message_id = any($1::uuid[])"
+
+
+async def open_letters(look: Look, verdict: Verdict) -> None:
+    """A dead letter is open unless a marker in its topic names it or its message has been handled since."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=look.options.kafka_broker, enable_auto_commit=False)
+    try:
+        await asyncio.wait_for(consumer.start(), TIMEOUT_SECONDS)
+        existing = await consumer.topics()
+        for service in SERVICES:
+            if (topic := f"{service}.dlq") in existing:
+                await _look_into(consumer, service, look, verdict)
+            else:
+                verdict.notes.append(f"topic {topic} does not exist")
+    except (KafkaError, OSError, TimeoutError) as error:
+        verdict.unreadable.append(f"Kafka at {look.options.kafka_broker}: {error!r}")
+    finally:
+        await consumer.stop()
+
+
+async def _look_into(consumer: AIOKafkaConsumer, service: str, look: Look, verdict: Verdict) -> None:
+    letters: dict[str, ConsumerRecord] = {}
+    async for record in _records(consumer, f"{service}.dlq"):
+        place, headers = f"{record.topic}/{record.partition}/{record.offset}", _texts(record)
+        named = [headers[marker] for marker in MARKERS if marker in headers]
+        if named:
+            letters.pop(named[0], None)
+        else:
+            verdict.looked += 1
+            letters[place] = record
+    message_ids = {place: _uuid(_texts(record).get("message-id")) for place, record in letters.items()}
+    database = look.snapshots.by_service[service]
+    handled = {row["message_id"] for row in await database.fetch(HANDLED, [i for i in message_ids.values() if i])}
+    still_open = [place for place in letters if message_ids[place] not in handled]
+    verdict.add((_finding(place, letters[place]) for place in still_open[:MOST]), len(still_open))
+
+
+def _finding(place: str, record: ConsumerRecord) -> Finding:
+    headers = _texts(record)
+    origin = "/".join(headers.get(f"original-{part}", "?") for part in ("topic", "partition", "offset"))
+    what = f"dead letter {place} from {origin}, attempt {headers.get('attempt', '?')}: {headers.get('error', '?')}"
+    body: Mapping[str, Any] = {}
+    with suppress(ValueError):
+        body = parsed if isinstance(parsed := json.loads(record.value or b""), dict) else {}
+    key = (record.key or b"").decode(errors="replace")
+    saga_id, order_id = _uuid(body.get("sagaId")) or _uuid(key), _uuid(body.get("orderId"))
+    return Finding(what, f'make dlq ARGS="show {place}", then redrive or drop it', saga_id, order_id)
+
+
+async def _records(consumer: AIOKafkaConsumer, topic: str) -> AsyncIterator[ConsumerRecord]:
+    """What is in the topic now, from the beginning to the end; nothing is committed, no group is joined."""
+    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or (0,)]
+    consumer.assign(partitions)
+    await consumer.seek_to_beginning(*partitions)
+    ends = await consumer.end_offsets(partitions)
+    async with asyncio.timeout(TIMEOUT_SECONDS) as patience:
+        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+            polled = await consumer.getmany(timeout_ms=500)
+            for partition, records in polled.items():
+                patience.reschedule(asyncio.get_running_loop().time() + TIMEOUT_SECONDS)
+                for record in records:
+                    if record.offset < ends[partition]:
+                        yield record
+
+
+def _texts(record: ConsumerRecord) -> dict[str, str]:
+    return {name: value.decode(errors="replace") for name, value in record.headers if value is not None}
+
+
+def _uuid(text: object) -> UUID | None:
+    with suppress(ValueError):
+        return UUID(str(text))
+    return None

@@ -1,0 +1,73 @@
+"""I9: what was committed to an outbox is published, and what was published is applied, once."""
+
+from uuid import UUID
+
+from audit.look import Look
+from audit.report import Finding, Verdict
+from audit.streams import blocks, merge
+
+MOST = 10_000
+
+UNPUBLISHED = """
+select message_id, type, key from outbox
+where published_at is null and created_at < now() - make_interval(secs => $1) limit $2"""
+
+TWICE = """
+select message_id from saga_events where kind = 'RECEIVED' group by message_id having count(*) > 1 limit $1"""
+WHOSE = """
+select distinct saga_id, message_id, order_id from saga_events join sagas using (saga_id)
+where kind = 'RECEIVED' and message_id = any($1::uuid[])"""
+
+REPLIES = "select message_id, key from outbox order by message_id"
+INBOX = "select message_id from inbox order by message_id"
+KNOWN = "select saga_id, order_id from sagas where saga_id = any($1::uuid[])"
+
+
+async def published(look: Look, verdict: Verdict) -> None:
+    """Every outbox row is published, or still young."""
+    for service, database in look.snapshots.by_service.items():
+        verdict.looked += await database.fetchval("select count(*) from outbox")
+        stuck = await database.fetch(UNPUBLISHED, look.options.recovery_seconds, MOST)
+        todo = f"look whether the relay of {service} runs and reaches its receiver"
+        verdict.add(Finding(f"{row['type']} {row['message_id']} is not published", todo, row["key"]) for row in stuck)
+
+
+async def applied_once(look: Look, verdict: Verdict) -> None:
+    """No saga's log counts a message twice."""
+    database = look.snapshots.orchestrator
+    if ids := [row["message_id"] for row in await database.fetch(TWICE, MOST)]:
+        verdict.add(
+            Finding(
+                f"message {row['message_id']} counted twice",
+                "the inbox let it through",
+                row["saga_id"],
+                row["order_id"],
+            )
+            for row in await database.fetch(WHOSE, ids)
+        )
+
+
+async def arrived(look: Look, verdict: Verdict) -> None:
+    """Once all is quiet, every reply to one of our sagas is in the orchestrator's inbox."""
+    if not look.options.quiesced:
+        return
+    for service in ("payment-service", "inventory-service"):
+        lost: dict[UUID, UUID] = {}
+        async for replies, handled in merge(
+            blocks(look.snapshots.by_service[service], REPLIES, columns="uuid uuid"),
+            blocks(look.snapshots.orchestrator, INBOX, columns="uuid"),
+        ):
+            for message_id in list(replies.keys() - handled.keys())[: MOST - len(lost)]:
+                lost[UUID(bytes=message_id)] = UUID(bytes=replies[message_id][1])
+        known = await look.snapshots.orchestrator.fetch(KNOWN, list(set(lost.values())))
+        order_of = {row["saga_id"]: row["order_id"] for row in known}
+        verdict.add(
+            Finding(
+                f"reply {message_id} of {service} never arrived",
+                "make republish, and look at the orchestrator's consumer",
+                saga_id,
+                order_of[saga_id],
+            )
+            for message_id, saga_id in lost.items()
+            if saga_id in order_of
+        )

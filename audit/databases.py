@@ -1,0 +1,108 @@
+"""The four databases as the auditor reads them: one read-only snapshot of each, by a role that can only read."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import asyncpg
+
+from chassis.settings import Settings
+from inventory_service.settings import Settings as InventorySettings
+from order_service.settings import Settings as OrderSettings
+from payment_service.settings import Settings as PaymentSettings
+from saga_orchestrator.settings import Settings as OrchestratorSettings
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+ROLE, PASSWORD = "auditor", "auditor_pass"
+SESSION = {
+    "application_name": "audit",
+    "default_transaction_read_only": "on",
+    "work_mem": "64MB",
+    "jit": "off",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+}
+SERVICES: Mapping[str, type[Settings]] = {
+    "saga-orchestrator": OrchestratorSettings,
+    "order-service": OrderSettings,
+    "payment-service": PaymentSettings,
+    "inventory-service": InventorySettings,
+}
+"""The orchestrator first: what the others say later can only be further on."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a database is, and who owns it."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    database: str
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """A connection to each database, inside a REPEATABLE READ transaction."""
+
+    orchestrator: Connection
+    order: Connection
+    payment: Connection
+    inventory: Connection
+
+    @property
+    def by_service(self) -> dict[str, Connection]:
+        """The connections under the names of their owners."""
+        return dict(zip(SERVICES, (self.orchestrator, self.order, self.payment, self.inventory), strict=True))
+
+
+def addresses(port_offset: int) -> list[Address]:
+    """The services' own defaults; PAYMENT_SERVICE_PGHOST, …_PGPORT and so on move one of them."""
+    found = (kind(_env_prefix=f"{name.replace('-', '_')}_") for name, kind in SERVICES.items())
+    return [Address(s.pghost, s.pgport + port_offset, s.pguser, s.pgpassword, s.pgdatabase) for s in found]
+
+
+@asynccontextmanager
+async def snapshots(where: list[Address]) -> AsyncIterator[Snapshots]:
+    """What the four databases hold, the orchestrator's a moment before the others'."""
+    async with AsyncExitStack() as stack:
+        connections = []
+        for address in where:
+            connection = await _connect(address)
+            stack.push_async_callback(connection.close, timeout=5)
+            await connection.execute("begin isolation level repeatable read read only")
+            await connection.execute("select 1")  # the snapshot is taken by the first statement
+            connections.append(connection)
+        yield Snapshots(*connections)
+
+
+async def _connect(address: Address) -> Connection:
+    try:
+        return await _login(address, ROLE, PASSWORD, SESSION)
+    except asyncpg.InvalidAuthorizationSpecificationError:
+        await _create_role(address)
+        return await _login(address, ROLE, PASSWORD, SESSION)
+
+
+async def _create_role(address: Address) -> None:
+    owner = await _login(address, address.user, address.password, {})
+    with suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+        await owner.execute(f"create role {ROLE} login password '{PASSWORD}'")
+    await owner.execute(f"alter role {ROLE} set default_transaction_read_only = on")
+    await owner.execute(f"grant pg_read_all_data to {ROLE}")
+    await owner.close()
+
+
+async def _login(address: Address, user: str, password: str, session: dict[str, str]) -> Connection:
+    return await asyncpg.connect(
+        host=address.host,
+        port=address.port,
+        database=address.database,
+        user=user,
+        password=password,
+        timeout=10,
+        server_settings=session,
+    )

@@ -1,0 +1,30 @@
+"""One look at everything: what a check may ask."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.books import Books
+from audit.databases import Address, Snapshots
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller wants."""
+
+    databases: list[Address]
+    kafka_broker: str
+    only: frozenset[str] = frozenset()
+    recovery_seconds: float = 30.0
+    settle_seconds: float = 2.0
+    quiesced: bool = False
+    strict: bool = False
+    history: Path | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """The snapshots, and the books read from them if any invariant asked for needs those."""
+
+    options: Options
+    snapshots: Snapshots
+    books: Books

@@ -1,0 +1,115 @@
+"""One saga's log, replayed through the engine: what it says, and where it contradicts the stored row."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from audit.databases import Connection
+from chassis.messages import Body, Message
+from saga_orchestrator import messages, saga
+from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.saga import IllegalTransition, Kind, LogEntry, SagaInstance, UnknownSaga
+
+Row: TypeAlias = "Mapping[str, Any] | asyncpg.Record"
+Key: TypeAlias = tuple[int, str, str, UUID]
+
+AT_ONCE = 1_000
+NOBODY = UUID(int=0)
+BODIES: Mapping[str, type[Body]] = {
+    name: kind
+    for module in (messages, saga)
+    for name, kind in vars(module).items()
+    if isinstance(kind, type) and issubclass(kind, Body)
+}
+COMPARED = ("status", "step", "position", "direction", "awaiting", "attempt", "reason", "seq")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a saga's row and log say; the same for all sagas that went the same way."""
+
+    status: str
+    step: str
+    sent: frozenset[str]
+    received: frozenset[str]
+    faults: tuple[str, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is terminal."""
+        return self.status != "RUNNING"
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether an operator ended it and answers for what it left behind."""
+        return "Resolve" in self.received
+
+
+async def shapes_of(connection: Connection, saga_ids: Sequence[UUID]) -> dict[UUID, Shape]:
+    """The shapes of these sagas."""
+    shapes = {}
+    for start in range(0, len(saga_ids), AT_ONCE):
+        some = saga_ids[start : start + AT_ONCE]
+        logs: dict[UUID, list[Any]] = {saga_id: [] for saga_id in some}
+        for entry in await connection.fetch(
+            "select * from saga_events where saga_id = any($1) order by saga_id, seq", some
+        ):
+            logs[entry["saga_id"]].append(entry)
+        for row in await connection.fetch("select * from sagas where saga_id = any($1)", some):
+            shapes[row["saga_id"]] = shape(row, logs[row["saga_id"]])
+    return shapes
+
+
+def shape(row: Row, log: Sequence[Row]) -> Shape:
+    """The shape of one saga."""
+    types = {kind: frozenset(entry["type"] for entry in log if entry["kind"] == kind) for kind in Kind}
+    return Shape(row["status"], row["step"], types[Kind.SENT], types[Kind.RECEIVED], tuple(_faults(row, log)))
+
+
+def _faults(row: Row, log: Sequence[Row]) -> Iterator[str]:
+    """Fold `decide` over the log, then compare; the first difference is the fault."""
+    try:
+        instance = _fold(log)
+    except (IllegalTransition, UnknownSaga, ValueError) as error:
+        yield f"its log cannot have happened: {error}"
+        return
+    for name in COMPARED:
+        if row[name] != getattr(instance, name):
+            yield f"its {name} is {row[name]}, its log says {getattr(instance, name)}"
+
+
+def _fold(log: Sequence[Row]) -> SagaInstance | None:
+    """The saga that this log makes; ValueError says which entry is not what the engine would have written."""
+    instance: SagaInstance | None = None
+    done = 0
+    while done < len(log):
+        instance, entries = _step(instance, log[done:])
+        expected = [(entry.seq, entry.kind, entry.message.type, entry.message.id) for entry in entries]
+        stored = [_key(entry) for entry in log[done : done + len(entries)]]
+        if not expected or expected != stored:
+            raise ValueError(f"it has {_say(stored)} where {_say(expected)} belongs")
+        done += len(entries)
+    return instance
+
+
+def _step(instance: SagaInstance | None, log: Sequence[Row]) -> tuple[SagaInstance, Sequence[LogEntry]]:
+    """Decide on the first entry again, as it was decided then; what follows it in the log names the new command."""
+    entry = log[0]
+    if entry["kind"] == Kind.SENT or entry["type"] not in BODIES:
+        raise ValueError(f"{entry['kind']} {entry['type']} out of nothing")
+    body = BODIES[entry["type"]].model_validate_json(entry["body"])
+    message = Message(body, entry["message_id"], entry["causation_id"])
+    command_id = log[1]["message_id"] if len(log) > 1 and log[1]["kind"] == Kind.SENT else NOBODY
+    decision = saga.decide(CHECKOUT, instance, message, entry["at"], command_id)
+    return decision.saga, decision.log
+
+
+def _key(entry: Row) -> Key:
+    return entry["seq"], entry["kind"], entry["type"], entry["message_id"]
+
+
+def _say(entries: Sequence[Key]) -> str:
+    return ", ".join(f"{seq} {kind} {name} {message_id}" for seq, kind, name, message_id in entries) or "nothing"

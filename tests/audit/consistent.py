@@ -1,0 +1,143 @@
+"""N consistent sagas, written by SQL: three in five succeed, one in five is refused its payment, one its stock.
+
+All ids are made from the saga's number, so that four databases that cannot see each other agree on them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from uuid import uuid4
+
+import asyncpg
+
+from audit.databases import Address, addresses
+from chassis import migrations
+from tests.support.stack import OFFSET
+
+PACKAGES = ("saga_orchestrator", "order_service", "payment_service", "inventory_service")
+AT_ONCE = 100_000
+
+FUNCTIONS = """
+create function pg_temp.id(n bigint, what text) returns uuid language sql immutable as $$
+    select (lpad(to_hex(1750000000000 + n / 2), 12, '0') || overlay(overlay(substr(hash, 1, 20)
+        placing '7' from 1 for 1) placing '8' from 5 for 1))::uuid from md5(what || n) hash
+$$;
+create function pg_temp.cents(n bigint) returns numeric language sql immutable as $$ select 1 + (n % 50000) / 100.0 $$;
+create function pg_temp.outcome(n bigint) returns text language sql immutable as $$
+    select (array['SUCCESS', 'SUCCESS', 'SUCCESS', 'PAYMENT_FAILED', 'INVENTORY_FAILED'])[1 + n % 5]
+$$;
+create temp table script (outcome text, seq int, kind text, type text);
+insert into script
+select outcome, seq, case when seq % 2 = 1 then 'RECEIVED' else 'SENT' end, type
+from (values
+    ('SUCCESS', 'StartCheckout CreateOrder OrderCreated ChargePayment PaymentCharged ReserveInventory'
+                ' InventoryReserved ConfirmOrder OrderConfirmed'),
+    ('PAYMENT_FAILED', 'StartCheckout CreateOrder OrderCreated ChargePayment PaymentFailed CancelOrder OrderCancelled'),
+    ('INVENTORY_FAILED', 'StartCheckout CreateOrder OrderCreated ChargePayment PaymentCharged ReserveInventory'
+                         ' InventoryFailed RefundPayment PaymentRefunded CancelOrder OrderCancelled')
+) scripts (outcome, types), unnest(string_to_array(types, ' ')) with ordinality as entry (type, seq);
+create temp view events as
+select n, seq, kind, type, pg_temp.id(n, 'saga') as saga_id, pg_temp.id(n, 'message' || seq) as message_id,
+    case when seq > 1 then pg_temp.id(n, 'message' || seq - 1) end as causation_id
+from generate_series({first}, {last}) n join script on outcome = pg_temp.outcome(n);
+create temp view bodies as
+select n, jsonb_build_object('sagaId', pg_temp.id(n, 'saga'), 'orderId', pg_temp.id(n, 'order'), 'userId', 'u' || n,
+    'totalAmount', pg_temp.cents(n), 'amount', pg_temp.cents(n), 'reason', 'NO', 'idempotencyKey', 'key-' || n) as body
+from generate_series({first}, {last}) n;
+"""
+
+SAGAS = """
+insert into sagas (saga_id, order_id, status, step, reason, position, direction, attempt, start, seq)
+select pg_temp.id(n, 'saga'), pg_temp.id(n, 'order'), status, step, reason, position, direction, 0, body, seq
+from bodies join (values
+    ('SUCCESS', 'COMPLETED', 'ORDER_CONFIRMED', null, 3, 'FORWARD', 9),
+    ('PAYMENT_FAILED', 'FAILED', 'PAYMENT_FAILED', 'NO', 0, 'BACKWARD', 7),
+    ('INVENTORY_FAILED', 'FAILED', 'INVENTORY_FAILED', 'NO', 0, 'BACKWARD', 11)
+) endings (outcome, status, step, reason, position, direction, seq) on outcome = pg_temp.outcome(n)"""
+LOG = """
+insert into saga_events (saga_id, seq, kind, type, at, message_id, causation_id, body)
+select saga_id, seq, kind, type, now(), message_id, causation_id, body from events join bodies using (n)
+order by n, seq"""
+REQUESTS = """
+insert into checkout_requests (idempotency_key, fingerprint, saga_id)
+select 'key-' || n, '', pg_temp.id(n, 'saga') from bodies"""
+ORDERS = """
+insert into orders (order_id, user_id, total_amount, status)
+select pg_temp.id(n, 'order'), 'u' || n, pg_temp.cents(n),
+    case pg_temp.outcome(n) when 'SUCCESS' then 'CONFIRMED' else 'CANCELLED' end from bodies"""
+PAYMENTS = """
+insert into payments (order_id, saga_id, amount, status)
+select pg_temp.id(n, 'order'), pg_temp.id(n, 'saga'), pg_temp.cents(n), case pg_temp.outcome(n)
+    when 'SUCCESS' then 'CHARGED' when 'PAYMENT_FAILED' then 'FAILED' else 'REFUNDED' end from bodies"""
+RESERVATIONS = """
+insert into reservations (order_id, saga_id, status)
+select pg_temp.id(n, 'order'), pg_temp.id(n, 'saga'),
+    case pg_temp.outcome(n) when 'SUCCESS' then 'RESERVED' else 'FAILED' end
+from bodies where pg_temp.outcome(n) <> 'PAYMENT_FAILED'"""
+OUTBOX = """
+insert into outbox (message_id, causation_id, destination, type, key, body, publish_after, published_at)
+select message_id, causation_id, 'somewhere', type, saga_id, body, now(), now()
+from events join bodies using (n) where kind = '{kind}' and type ~ '{types}' order by n, seq"""
+INBOX = "insert into inbox (message_id) select message_id from events where kind = '{kind}' and type ~ '{types}'"
+
+
+def _messages(sent: str, handled: str, types: str) -> tuple[str, ...]:
+    return OUTBOX.format(kind=sent, types=types), INBOX.format(kind=handled, types=types)
+
+
+STATEMENTS: Mapping[str, tuple[str, ...]] = {
+    "saga_orchestrator": (SAGAS, LOG, REQUESTS, *_messages("SENT", "RECEIVED", ".")),
+    "order_service": (ORDERS, INBOX.format(kind="SENT", types="Order$")),
+    "payment_service": (PAYMENTS, *_messages("RECEIVED", "SENT", "Payment")),
+    "inventory_service": (RESERVATIONS, *_messages("RECEIVED", "SENT", "Inventory")),
+}
+
+
+@asynccontextmanager
+async def fresh_databases() -> AsyncIterator[list[Address]]:
+    """Four empty databases beside the services' own, with their tables; gone afterwards."""
+    name = f"audit_{uuid4().hex[:12]}"
+    clusters = addresses(OFFSET)
+    where = [Address(a.host, a.port, a.user, a.password, name) for a in clusters]
+    try:
+        for cluster, address, package in zip(clusters, where, PACKAGES, strict=True):
+            await execute(cluster, f"create database {name}")
+            connection = await connect(address)
+            folders = (files("chassis") / "migrations", files(package) / "migrations")
+            await migrations.apply(connection, folders)
+            await connection.close()
+        yield where
+    finally:
+        for cluster in clusters:
+            await execute(cluster, f"drop database if exists {name} with (force)")
+
+
+async def fill(where: list[Address], sagas: int) -> None:
+    """So many consistent sagas in all four."""
+    await asyncio.gather(*(_fill(a, STATEMENTS[p], sagas) for a, p in zip(where, PACKAGES, strict=True)))
+
+
+async def _fill(address: Address, statements: tuple[str, ...], sagas: int) -> None:
+    for first in range(1, sagas + 1, AT_ONCE):
+        connection = await connect(address)
+        await connection.execute("set synchronous_commit = off")
+        await connection.execute(FUNCTIONS.format(first=first, last=min(first + AT_ONCE - 1, sagas)))
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()
+    await execute(address, "vacuum analyze")
+
+
+async def execute(address: Address, statement: str, *args: object) -> None:
+    """One statement, as the owner."""
+    connection = await connect(address)
+    await connection.execute(statement, *args)
+    await connection.close()
+
+
+async def connect(address: Address) -> "asyncpg.Connection[asyncpg.Record]":
+    """As the owner."""
+    return await asyncpg.connect(
+        host=address.host, port=address.port, user=address.user, password=address.password, database=address.database
+    )
