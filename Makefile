@@ -12,7 +12,7 @@ STAMP := .venv/.ready
 LOCAL := $(BIN)/python -m local
 TEST_STACK := $(LOCAL) --instance test --port-offset 10000 run --replicas $(REPLICAS)
 
-.PHONY: help setup demo up down status logs clean check test test-unit test-integration test-e2e audit lock
+.PHONY: help setup demo up down status logs clean check test test-unit test-integration test-e2e audit lock diagram
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
@@ -73,6 +73,9 @@ test-e2e: $(STAMP) ## run the scenarios against the stack that runs (PORT_OFFSET
 
 audit: $(STAMP) ## check that the four databases agree (ARGS="--json", "--watch 5", "--help")
 	@$(BIN)/python -m audit $(ARGS)
+
+diagram: $(STAMP) ## draw README's picture again, from the list of steps
+	@$(BIN)/python docs/diagram.py
 
 lock: $(STAMP) ## pin requirements/*.in again, to the newest that resolve
 	@[ -x .venv/uv/bin/uv ] || { $(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install -q uv; }
