@@ -12,7 +12,7 @@ STAMP := .venv/.ready
 LOCAL := $(BIN)/python -m local
 TEST_STACK := $(LOCAL) --instance test --port-offset 10000 run --replicas $(REPLICAS)
 
-.PHONY: help setup demo up down status logs clean check test test-unit test-integration test-e2e audit lock diagram
+.PHONY: help setup demo up down status logs clean check bench test test-unit test-integration test-e2e audit lock diagram
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
@@ -76,6 +76,10 @@ audit: $(STAMP) ## check that the four databases agree (ARGS="--json", "--watch 
 
 diagram: $(STAMP) ## draw README's picture again, from the list of steps
 	@$(BIN)/python docs/diagram.py
+
+bench: $(STAMP) ## measure sagas/s, latency and cost per saga on a fresh stack (COMPARE=result.json: beside an older one)
+	@$(LOCAL) --instance bench --port-offset 15000 run \
+		$(BIN)/python -m bench run --audit $(if $(COMPARE),--against $(COMPARE))
 
 lock: $(STAMP) ## pin requirements/*.in again, to the newest that resolve
 	@[ -x .venv/uv/bin/uv ] || { $(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install -q uv; }

@@ -13,6 +13,8 @@ from rich.console import Console
 from bench import report
 from bench.cell import measure
 from bench.load import Plan
+from bench.textbook import stack
+from bench.textbook.check import disagreements
 from local.instance import ORCHESTRATOR, ROOT, Instance
 
 RESULTS = ROOT / ".local" / "bench"
@@ -52,6 +54,57 @@ def run(
 
 
 @app.command()
+def run_textbook(
+    port_offset: PortOffset,
+    kafka_broker: Annotated[str, typer.Option(envvar="KAFKA_BROKER")],
+    callers: str = "1,16,64",
+    seconds: float = 8,
+    mixed: bool = False,
+    warm_up: float = 4,
+    out: Path = RESULTS / "textbook.json",
+) -> None:
+    """Measure the textbook variant, on an instance of which only Postgres and Kafka run."""
+    instance = Instance(port_offset=port_offset)
+    plans = [Plan([instance.port(ORCHESTRATOR)], int(number), seconds, mixed) for number in callers.split(",")]
+    with stack.running(instance, kafka_broker, RESULTS / "textbook.log"):
+        result = asyncio.run(session(instance, "textbook", plans, warm_up))
+        result.cells[-1].errors += asyncio.run(disagreements(instance))
+    result.write(out)
+    report.show(console, result)
+    raise typer.Exit(bool(result.faults))
+
+
+@app.command()
+def textbook(
+    port_offset: PortOffset = 15000,
+    rounds: Annotated[int, typer.Option(help="Of each system, in turn, each on a fresh stack.")] = 3,
+    seconds: float = 8,
+    folder: Annotated[Path, typer.Option(help="Where the JSON goes.")] = RESULTS,
+) -> None:
+    """This system and the textbook variant in turn; the medians side by side, and the targets."""
+    results = {"this": report.Result("this"), "textbook": report.Result("textbook")}
+    fresh = [sys.executable, "-m", "local", "--instance", "bench", "--port-offset", str(port_offset), "run"]
+    here = [sys.executable, "-m", "bench"]
+    for number in range(rounds):
+        console.rule(f"round {number + 1} of {rounds}")
+        for label, command in (
+            ("this", [*fresh, *here, "run", "--audit"]),
+            ("textbook", [*fresh, "--only", "infra", *here, "run-textbook"]),
+        ):
+            out = folder / f"{label}-{number + 1}.json"
+            out.unlink(missing_ok=True)
+            done = subprocess.run([*command, "--seconds", str(seconds), "--out", str(out)], cwd=ROOT)
+            if done.returncode:
+                console.print(f"[bold red]round {number + 1} of {label} does not count[/]")
+                raise typer.Exit(1)
+            results[label].cells += report.Result.read(out).cells
+    for label, result in results.items():
+        result.write(folder / f"{label}.json")
+    report.compare(console, results["this"], results["textbook"])
+    report.show_targets(console, results["this"], results["textbook"])
+
+
+@app.command()
 def compare(ours: Path, theirs: Path) -> None:
     """Two results side by side, with ratios."""
     report.compare(console, report.Result.read(ours), report.Result.read(theirs))
@@ -66,6 +119,9 @@ async def session(instance: Instance, label: str, plans: list[Plan], warm_up: fl
         console.print(what)
         with console.status(what) as status:
             cell = await measure(instance, plan, lambda text, s=status, w=what: s.update(f"{w}, {text}"))  # type: ignore[misc]
+        if plan in warming and cell.errors:
+            console.print(f"[bold red]invalid already while warming up: {cell.errors}[/]")
+            raise typer.Exit(1)
         if plan not in warming:
             result.cells.append(cell)
             console.print(f"  {cell.per_second:.0f} sagas/s, p50 {cell.latency_ms['p50']:.1f} ms")
@@ -77,7 +133,9 @@ def audited(port_offset: int) -> bool:
     if not find_spec("audit"):
         console.print("[yellow]there is no auditor yet[/]")
         return True
-    return not subprocess.run([sys.executable, "-m", "audit", "--port-offset", str(port_offset)], cwd=ROOT).returncode
+    return not subprocess.run(
+        [sys.executable, "-m", "audit", "--port-offset", str(port_offset), "--strict"], cwd=ROOT
+    ).returncode
 
 
 app()

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import statistics
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -98,13 +99,49 @@ def show(console: Console, result: Result) -> None:
         console.print(f"[bold red]invalid: {fault}[/]")
 
 
+def median(cells: list[Cell], measure: str) -> float:
+    """Of several rounds; for a single one it is that one."""
+    return statistics.median(MEASURES[measure](cell) for cell in cells)
+
+
+def by_name(result: Result) -> dict[str, list[Cell]]:
+    rounds: dict[str, list[Cell]] = {}
+    for cell in result.cells:
+        rounds.setdefault(name(cell), []).append(cell)
+    return rounds
+
+
 def compare(console: Console, ours: Result, theirs: Result) -> None:
-    """Side by side, with the ratio ours / theirs."""
-    others = {name(cell): cell for cell in theirs.cells}
-    for cell in ours.cells:
-        if other := others.get(name(cell)):
-            table = Table("", ours.label, theirs.label, "ratio", title=f"{name(cell)} callers")
-            for measure, value in MEASURES.items():
-                a, b = value(cell), value(other)
+    """Side by side, with the ratio ours / theirs; of several rounds the median."""
+    others = by_name(theirs)
+    for cell_name, cells in by_name(ours).items():
+        if other := others.get(cell_name):
+            title = f"{cell_name} callers, median of {len(cells)} and {len(other)}"
+            table = Table("", ours.label, theirs.label, "ratio", title=title)
+            for measure in MEASURES:
+                a, b = median(cells, measure), median(other, measure)
                 table.add_row(measure, f"{a:.4g}", f"{b:.4g}", f"{a / b:.3g}" if b else "")
             console.print(table)
+
+
+def show_targets(console: Console, ours: Result, textbook: Result) -> None:
+    """The targets of docs/performance.md; figures to look at, never a reason to fail."""
+    mine, theirs = by_name(ours), by_name(textbook)
+
+    def ratio(callers: str, measure: str) -> float:
+        return median(mine[callers], measure) / max(median(theirs[callers], measure), 1e-9)
+
+    rows = [
+        ("sagas/s at 64, ratio", ratio("64", "sagas/s"), "≥", 8),
+        ("sagas/s at 16, ratio", ratio("16", "sagas/s"), "≥", 3),
+        ("p50 at 1, ratio", ratio("1", "p50 ms"), "≤", 1 / 8),
+        ("CPU per saga at 64, ratio", ratio("64", "CPU ms"), "≤", 0.15),
+        ("commits per saga at 64", median(mine["64"], "commits"), "≤", 0.6),
+        ("commits per saga at 1", median(mine["1"], "commits"), "≤", 9),
+        ("p99 / p50 at 64", median(mine["64"], "p99 ms") / median(mine["64"], "p50 ms"), "≤", 2.5),
+    ]
+    table = Table("", "measured", "target", "", title="Targets")
+    for what, value, sign, target in rows:
+        met = value >= target if sign == "≥" else value <= target
+        table.add_row(what, f"{value:.3g}", f"{sign} {target:g}", "[green]met[/]" if met else "[red]not met[/]")
+    console.print(table)
