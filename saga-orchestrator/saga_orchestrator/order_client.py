@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from typing import Any
 
-import httpx
+import aiohttp
 import orjson
-from httpx_aiohttp import AiohttpTransport
 
 from chassis.crash import crash_point
 from chassis.errors import Undeliverable
@@ -34,19 +32,17 @@ class OrderClient:
         self._submit = submit
         self._slots = asyncio.Semaphore(settings.order_calls_parallel)
         self._calls: set[asyncio.Task[None]] = set()
-        self._client: httpx.AsyncClient | None = None
+        self._client: aiohttp.ClientSession | None = None
         self._ready = asyncio.Event()
 
     async def run(self) -> None:
         """Hold the connections open, for ever."""
-        async with AsyncExitStack() as stack:
-            self._client = await stack.enter_async_context(
-                httpx.AsyncClient(
-                    base_url=self._settings.order_service_url,
-                    timeout=self._settings.order_call_timeout_seconds,
-                    transport=AiohttpTransport(),
-                )
-            )
+        timeout = aiohttp.ClientTimeout(total=self._settings.order_call_timeout_seconds)
+        connector = aiohttp.TCPConnector(limit=self._settings.order_calls_parallel)
+        async with aiohttp.ClientSession(
+            self._settings.order_service_url, timeout=timeout, connector=connector, auto_decompress=False
+        ) as client:
+            self._client = client
             self._ready.set()
             await asyncio.Event().wait()
 
@@ -75,11 +71,13 @@ class OrderClient:
         if message.traceparent:
             headers["traceparent"] = message.traceparent
         try:
-            answer = await self._client.request(method, path, content=message.body.to_json(), headers=headers)
-        except httpx.HTTPError as error:
+            data = message.body.to_json().encode()
+            async with self._client.request(method, path, data=data, headers=headers) as answer:
+                status, content = answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise Undeliverable(f"{method} {path}: {error!r}") from error
         crash_point("order_call.answered", [message.type])
-        await self._submit(message.cause(_reply(message, answer)))
+        await self._submit(message.cause(_reply(message, status, content)))
 
 
 def _endpoint(command: object) -> tuple[str, str]:
@@ -91,21 +89,21 @@ def _endpoint(command: object) -> tuple[str, str]:
     raise TypeError(f"the order service takes no {type(command).__name__}")
 
 
-def _reply(message: Message, answer: httpx.Response) -> Event:
+def _reply(message: Message, status: int, content: bytes) -> Event:
     """2xx is a yes. A 4xx is a definite no to a create; to anything else it is a fault that somebody must mend."""
-    body = orjson.loads(answer.content) if answer.content else {}
     saga_id = message.key
+    done = 200 <= status < 300
     match message.body:
-        case CancelOrder() if answer.is_success:
+        case CancelOrder() if done:
             return OrderCancelled(saga_id=saga_id)
-        case ConfirmOrder() if answer.is_success:
+        case ConfirmOrder() if done:
             return OrderConfirmed(saga_id=saga_id)
         case CancelOrder() | ConfirmOrder():
             pass
-        case CreateOrder() if answer.is_success and body.get("status") == "CANCELLED":
+        case CreateOrder() if done and orjson.loads(content)["status"] == "CANCELLED":
             return OrderRejected(saga_id=saga_id, reason="the order was cancelled before it was created")
-        case CreateOrder() if answer.is_success:
+        case CreateOrder() if done:
             return OrderCreated(saga_id=saga_id)
-        case CreateOrder() if answer.status_code in (409, 422):
-            return OrderRejected(saga_id=saga_id, reason=str(body.get("detail", answer.status_code)))
-    raise Undeliverable(f"the order service answered {answer.status_code} to {message.type}: {answer.text[:300]}")
+        case CreateOrder() if status in (409, 422):
+            return OrderRejected(saga_id=saga_id, reason=str(orjson.loads(content).get("detail", status)))
+    raise Undeliverable(f"the order service answered {status} to {message.type}: {content[:300]!r}")
