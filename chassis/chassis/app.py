@@ -13,7 +13,8 @@ from chassis.settings import Settings
 def create(settings: Settings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
     """The application: logs, problem+json errors, a limit on bodies; the lifespan adds the routes."""
     logs.configure(settings.service, settings.log_level)
-    app = FastAPI(title=settings.service, lifespan=lifespan, max_body_size=settings.max_body_bytes)
+    app = FastAPI(title=settings.service, lifespan=lifespan)
+    app.state.max_body_bytes = settings.max_body_bytes
     problems.install(app)
     return app
 
