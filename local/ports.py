@@ -24,13 +24,24 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _owner(port: int) -> str:
+def require_own(port: int, pid: int) -> None:
+    """Whoever answers on this port must be the process that we started, not another's that took the port first."""
+    listener = _listener(port)
+    if listener and pid not in {process.pid for process in (listener, *listener.parents())}:
+        raise Problem(f"Port {port} is taken by {_owner(port)}.")
+
+
+def _listener(port: int) -> psutil.Process | None:
     try:
         for connection in psutil.net_connections("tcp"):
             is_listening = connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:] == (port,)
             if is_listening and connection.pid:
-                command = " ".join(psutil.Process(connection.pid).cmdline())
-                return f"process {connection.pid}: {command[:120]}"
+                return psutil.Process(connection.pid)
     except psutil.Error:
         pass  # on some systems only root may ask
-    return "a process of another user"
+    return None
+
+
+def _owner(port: int) -> str:
+    listener = _listener(port)
+    return f"process {listener.pid}: {' '.join(listener.cmdline())[:120]}" if listener else "a process of another user"

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from local import kafka, postgres, postgres_binaries, services
 from local.instance import DATABASES, ROOT, STATE, Instance, python
-from local.ports import require_free
+from local.ports import require_free, require_own
 from local.problem import Problem
 from local.program import Program
 from local.supervisor import Supervisor
@@ -130,6 +130,8 @@ async def _ready(supervisor: Supervisor, program: Program) -> None:
         except Exception as error:
             reason = error
         else:
+            for port in program.ports:
+                require_own(port, next(p.pid for p in supervisor.states() if p.name == program.name))
             where = f" on {program.ports[0]}" if program.ports else ""
             console.print(f"  {program.name} is ready{where} ({time.monotonic() - started:.1f} s)")
             return
