@@ -20,8 +20,8 @@ def redrawn(text: str, saga: Saga) -> str:
 
 
 def picture(saga: Saga) -> Iterator[str]:
-    """A mermaid flowchart: the steps from left to right above, their compensations back from right to left below."""
-    yield "flowchart LR"
+    """A mermaid flowchart, downwards: the steps, what each reply leads to, and the way back over the compensations."""
+    yield "flowchart TB"
     yield '    request(["POST /checkout"]) --> do0'
     last = len(saga.steps) - 1
     for position, step in enumerate(saga.steps):
