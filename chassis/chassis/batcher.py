@@ -66,6 +66,7 @@ class Batcher(Generic[Row]):
         self._queue: list[Waiting[Row]] = []
         self._work = asyncio.Event()
         self._last_size = 0
+        self._pausing = False
         self._backoff = Backoff(settings.retry_first_seconds, settings.retry_max_seconds)
 
     def put(self, message: Message, *, patient: bool = True) -> "asyncio.Future[Handled[Row]]":
@@ -79,7 +80,7 @@ class Batcher(Generic[Row]):
         """Queue a message of somebody who can be told to come back: `Overloaded`, `Unavailable`."""
         if len(self._queue) >= self._settings.queue_max_messages:
             raise Overloaded("the queue is full")
-        if self._backoff.tries:
+        if self._pausing:
             raise Unavailable("the database is away")
         return await self.put(message, patient=False)
 
@@ -120,7 +121,9 @@ class Batcher(Generic[Row]):
         for waiting in batch:
             if not waiting.patient:
                 _fail(waiting, Unavailable("the database is away"))
+        self._pausing = True
         await self._backoff.pause()
+        self._pausing = False  # the next to come is let through, and finds out
 
     async def _blame(self, batch: list[Waiting[Row]], error: Exception) -> None:
         """A batch with a bad message in it: run one by one, so that only the bad one fails."""

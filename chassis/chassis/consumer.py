@@ -73,6 +73,7 @@ class Consumer:
                 log.warning("the broker is away, starting over", error=repr(error))
             finally:
                 self._kafka = None
+                self.busy = False
                 await self._leave(kafka)
             await backoff.pause()
 
@@ -82,9 +83,7 @@ class Consumer:
         polled = await kafka.getmany(timeout_ms=wait_ms, max_records=self._settings.batch_max_messages)
         polled = self._without_early(kafka, polled)
         if polled:
-            self.busy = True
             await self._handle([record for records in polled.values() for record in records])
-            self.busy = False
             self._positions |= {partition: records[-1].offset + 1 for partition, records in polled.items()}
             self.progress_at = monotonic()
         if self._positions and monotonic() - self._committed_at >= self._settings.commit_every_seconds:
@@ -106,6 +105,7 @@ class Consumer:
         return due
 
     async def _handle(self, records: list[ConsumerRecord]) -> None:
+        self.busy = True
         decoded = [self._decode(record) for record in records]
         outcomes = iter(
             await asyncio.gather(
@@ -117,6 +117,7 @@ class Consumer:
             outcome = next(outcomes) if isinstance(message, Message) else message
             if isinstance(outcome, BaseException):
                 await self._retries.park(record, outcome)
+        self.busy = False
         crash_point("consumer.before_offset_commit", [m.type for m in decoded if isinstance(m, Message)])
 
     def _decode(self, record: ConsumerRecord) -> Message | InvalidRecord:

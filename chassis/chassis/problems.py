@@ -111,7 +111,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Overloaded)
     @app.exception_handler(Unavailable)
     async def later(_: Request, error: Overloaded | Unavailable) -> Response:
-        detail = f"{error}; nothing was accepted, try again with the same Idempotency-Key"
+        detail = f"{error}; try again, best with the same Idempotency-Key"
         return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
 
     @app.exception_handler(Exception)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from chassis.batcher import Batcher
 from chassis.crash import crash_point
-from chassis.database import Pool
+from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.http import traceparent_of
 from chassis.messages import Message, Money
 from chassis.problems import Refused, json_response, parse, problem_response, request_body, responses
@@ -109,7 +110,7 @@ def routes(
                 raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was used with another body")
             if saga.status is Status.RUNNING and "respond-async" not in request.headers.get("prefer", ""):
                 await asyncio.wait([ended], timeout=settings.checkout_wait_seconds)
-                saga = ended.result() if ended.done() else saga
+                saga = ended.result() if ended.done() else await latest(pool, saga)
         return answer(saga)
 
     @router.get(
@@ -143,6 +144,13 @@ def start_of(wanted: CheckoutRequest, request: Request) -> StartCheckout:
         force_inventory_fail=wanted.force_inventory_fail,
         idempotency_key=key,
     )
+
+
+async def latest(pool: Pool, saga: SagaInstance) -> SagaInstance:
+    """The saga as it is stored now; as it was, if the database cannot say."""
+    with suppress(*INFRASTRUCTURE_ERRORS):
+        return (await queries.find_sagas(pool, [saga.saga_id]))[0]
+    return saga
 
 
 def answer(saga: SagaInstance) -> Response:

@@ -37,7 +37,7 @@ class Retry(Command):
 
 
 class Resolve(Command):
-    """An operator has settled by hand what needed attention, and ends the saga."""
+    """An operator has settled by hand what needed attention: the saga ends the way it was going."""
 
     reason: str
 
@@ -147,7 +147,8 @@ def _next(
             return _again(step, saga, now)
         case Resolve(reason=reason):
             _require(saga.needs_attention is not None, "the saga does not need attention")
-            return _end(replace(saga, reason=f"resolved by hand: {reason}"), Status.FAILED)
+            status = Status.COMPLETED if saga.direction is Direction.FORWARD else Status.FAILED
+            return _end(replace(saga, reason=f"resolved by hand: {reason}"), status)
         case TimedOut(awaiting=awaiting, attempt=attempt):
             if (saga.awaiting, saga.attempt) != (awaiting, attempt):
                 return saga

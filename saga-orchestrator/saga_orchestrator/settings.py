@@ -17,7 +17,7 @@ class Settings(ChassisSettings):
 
     operator_token: str = Field("", description="bearer token of the operator actions; without one they answer 403")
     checkout_wait_seconds: float = 10.0
-    waiter_check_seconds: float = 0.5
+    waiter_check_seconds: float = 0.2
     step_timeout_scale: float = Field(1.0, gt=0, description="multiplies every timeout of checkout.py")
     deadline_check_seconds: float = 1.0
     deadline_check_rows: int = 500
