@@ -1,10 +1,13 @@
 """One look at everything: what a check may ask."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit.books import Books
 from audit.databases import Address, Snapshots
+
+CONSUMERS = ("payment-service", "inventory-service", "saga-orchestrator")
 
 
 @dataclass(frozen=True)
@@ -13,6 +16,7 @@ class Options:
 
     databases: list[Address]
     kafka_broker: str
+    dead_letters: Mapping[str, str] = field(default_factory=lambda: {name: f"{name}.dlq" for name in CONSUMERS})
     only: frozenset[str] = frozenset()
     recovery_seconds: float = 30.0
     settle_seconds: float = 2.0

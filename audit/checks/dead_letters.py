@@ -10,10 +10,10 @@ from uuid import UUID
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from audit.databases import Connection
 from audit.look import Look
 from audit.report import Finding, Verdict
 
-SERVICES = ("payment-service", "inventory-service", "saga-orchestrator")
 MOST = 10_000
 MARKERS = ("redriven", "dropped")
 TIMEOUT_SECONDS = 20
@@ -26,9 +26,9 @@ async def open_letters(look: Look, verdict: Verdict) -> None:
     try:
         await asyncio.wait_for(consumer.start(), TIMEOUT_SECONDS)
         existing = await consumer.topics()
-        for service in SERVICES:
-            if (topic := f"{service}.dlq") in existing:
-                await _look_into(consumer, service, look, verdict)
+        for service, topic in look.options.dead_letters.items():
+            if topic in existing:
+                await _look_into(consumer, topic, look.snapshots.by_service[service], verdict)
             else:
                 verdict.notes.append(f"topic {topic} does not exist")
     except (KafkaError, OSError, TimeoutError) as error:
@@ -37,9 +37,9 @@ async def open_letters(look: Look, verdict: Verdict) -> None:
         await consumer.stop()
 
 
-async def _look_into(consumer: AIOKafkaConsumer, service: str, look: Look, verdict: Verdict) -> None:
+async def _look_into(consumer: AIOKafkaConsumer, topic: str, database: Connection, verdict: Verdict) -> None:
     letters: dict[str, ConsumerRecord] = {}
-    async for record in _records(consumer, f"{service}.dlq"):
+    async for record in _records(consumer, topic):
         place, headers = f"{record.topic}/{record.partition}/{record.offset}", _texts(record)
         named = [headers[marker] for marker in MARKERS if marker in headers]
         if named:
@@ -48,7 +48,6 @@ async def _look_into(consumer: AIOKafkaConsumer, service: str, look: Look, verdi
             verdict.looked += 1
             letters[place] = record
     message_ids = {place: _uuid(_texts(record).get("message-id")) for place, record in letters.items()}
-    database = look.snapshots.by_service[service]
     handled = {row["message_id"] for row in await database.fetch(HANDLED, [i for i in message_ids.values() if i])}
     still_open = [place for place in letters if message_ids[place] not in handled]
     verdict.add((_finding(place, letters[place]) for place in still_open[:MOST]), len(still_open))

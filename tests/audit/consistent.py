@@ -4,10 +4,9 @@ All ids are made from the saga's number, so that four databases that cannot see 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
-from uuid import uuid4
 
 import asyncpg
 
@@ -16,6 +15,7 @@ from chassis import migrations
 from tests.support.stack import OFFSET
 
 PACKAGES = ("saga_orchestrator", "order_service", "payment_service", "inventory_service")
+TABLES = (("saga_events", "checkout_requests", "sagas"), ("orders",), ("payments",), ("reservations",))
 AT_ONCE = 100_000
 
 FUNCTIONS = """
@@ -94,23 +94,27 @@ STATEMENTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@asynccontextmanager
-async def fresh_databases() -> AsyncIterator[list[Address]]:
-    """Four empty databases beside the services' own, with their tables; gone afterwards."""
-    name = f"audit_{uuid4().hex[:12]}"
-    clusters = addresses(OFFSET)
-    where = [Address(a.host, a.port, a.user, a.password, name) for a in clusters]
-    try:
-        for cluster, address, package in zip(clusters, where, PACKAGES, strict=True):
-            await execute(cluster, f"create database {name}")
-            connection = await connect(address)
-            folders = (files("chassis") / "migrations", files(package) / "migrations")
-            await migrations.apply(connection, folders)
-            await connection.close()
-        yield where
-    finally:
-        for cluster in clusters:
-            await execute(cluster, f"drop database if exists {name} with (force)")
+async def create(name: str) -> list[Address]:
+    """Four empty databases of this name beside the services' own, with the services' tables."""
+    where = [replace(cluster, database=name) for cluster in addresses(OFFSET)]
+    for cluster, address, package in zip(addresses(OFFSET), where, PACKAGES, strict=True):
+        await execute(cluster, f"create database {name}")
+        connection = await connect(address)
+        await migrations.apply(connection, (files("chassis") / "migrations", files(package) / "migrations"))
+        await connection.close()
+    return where
+
+
+async def drop(name: str) -> None:
+    """Remove them."""
+    for cluster in addresses(OFFSET):
+        await execute(cluster, f"drop database if exists {name} with (force)")
+
+
+async def empty(where: list[Address]) -> None:
+    """Delete every row."""
+    for address, tables in zip(where, TABLES, strict=True):
+        await execute(address, "; ".join(f"delete from {table}" for table in (*tables, "outbox", "inbox")))
 
 
 async def fill(where: list[Address], sagas: int) -> None:
@@ -126,7 +130,6 @@ async def _fill(address: Address, statements: tuple[str, ...], sagas: int) -> No
         for statement in statements:
             await connection.execute(statement)
         await connection.close()
-    await execute(address, "vacuum analyze")
 
 
 async def execute(address: Address, statement: str, *args: object) -> None:
