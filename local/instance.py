@@ -117,7 +117,7 @@ class Instance:
             "PYTHONUNBUFFERED": "1",
         }
         if service is ORCHESTRATOR:
-            own["ORDER_SERVICE_URL"] = self.url(ORDER)
+            own["ORDER_SERVICE_URL"] = self.url(ORDER, replica)
         return self.environment(kafka_broker) | own
 
 
