@@ -1,12 +1,11 @@
 """I11: the dead-letter topics hold nothing that is still open."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import Any
 from uuid import UUID
 
+import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -38,28 +37,26 @@ async def open_letters(look: Look, verdict: Verdict) -> None:
 
 
 async def _look_into(consumer: AIOKafkaConsumer, topic: str, database: Connection, verdict: Verdict) -> None:
-    letters: dict[str, ConsumerRecord] = {}
+    letters: dict[str, tuple[UUID | None, Finding]] = {}
     async for record in _records(consumer, topic):
         place, headers = f"{record.topic}/{record.partition}/{record.offset}", _texts(record)
-        named = [headers[marker] for marker in MARKERS if marker in headers]
-        if named:
+        if named := [headers[marker] for marker in MARKERS if marker in headers]:
             letters.pop(named[0], None)
         else:
             verdict.looked += 1
-            letters[place] = record
-    message_ids = {place: _uuid(_texts(record).get("message-id")) for place, record in letters.items()}
-    handled = {row["message_id"] for row in await database.fetch(HANDLED, [i for i in message_ids.values() if i])}
-    still_open = [place for place in letters if message_ids[place] not in handled]
-    verdict.add((_finding(place, letters[place]) for place in still_open[:MOST]), len(still_open))
+            letters[place] = _uuid(headers.get("message-id")), _finding(place, record, headers)
+    message_ids = [message_id for message_id, _ in letters.values() if message_id]
+    handled = {row["message_id"] for row in await database.fetch(HANDLED, message_ids)}
+    still_open = [finding for message_id, finding in letters.values() if message_id not in handled]
+    verdict.add(still_open[:MOST], len(still_open))
 
 
-def _finding(place: str, record: ConsumerRecord) -> Finding:
-    headers = _texts(record)
+def _finding(place: str, record: ConsumerRecord, headers: Mapping[str, str]) -> Finding:
     origin = "/".join(headers.get(f"original-{part}", "?") for part in ("topic", "partition", "offset"))
     what = f"dead letter {place} from {origin}, attempt {headers.get('attempt', '?')}: {headers.get('error', '?')}"
-    body: Mapping[str, Any] = {}
-    with suppress(ValueError):
-        body = parsed if isinstance(parsed := json.loads(record.value or b""), dict) else {}
+    body = {}
+    with suppress(orjson.JSONDecodeError):
+        body = parsed if isinstance(parsed := orjson.loads(record.value or b""), dict) else {}
     key = (record.key or b"").decode(errors="replace")
     saga_id, order_id = _uuid(body.get("sagaId")) or _uuid(key), _uuid(body.get("orderId"))
     return Finding(what, f'make dlq ARGS="show {place}", then redrive or drop it', saga_id, order_id)
@@ -69,12 +66,12 @@ async def _records(consumer: AIOKafkaConsumer, topic: str) -> AsyncIterator[Cons
     """What is in the topic now, from the beginning to the end; nothing is committed, no group is joined."""
     partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or (0,)]
     consumer.assign(partitions)
-    await consumer.seek_to_beginning(*partitions)
     ends = await consumer.end_offsets(partitions)
+    for partition, offset in (await consumer.beginning_offsets(partitions)).items():
+        consumer.seek(partition, offset)
     async with asyncio.timeout(TIMEOUT_SECONDS) as patience:
         while any([await consumer.position(partition) < end for partition, end in ends.items()]):
-            polled = await consumer.getmany(timeout_ms=500)
-            for partition, records in polled.items():
+            for partition, records in (await consumer.getmany(timeout_ms=500)).items():
                 patience.reschedule(asyncio.get_running_loop().time() + TIMEOUT_SECONDS)
                 for record in records:
                     if record.offset < ends[partition]:

@@ -22,7 +22,7 @@ class Books:
     options: Options = field(init=False)
 
     def __post_init__(self) -> None:
-        self.options = Options(self.addresses, KAFKA_BROKER, settle_seconds=0.1)
+        self.options = Options(self.addresses, KAFKA_BROKER, {}, settle_seconds=0.1)
 
     async def orchestrator(self, statement: str, *args: object) -> None:
         await consistent.execute(self.addresses[0], statement, *args)
