@@ -87,7 +87,7 @@ def undone_stays_undone(case: Case, saga: Shape) -> Problems:
 
 
 def log_replays(case: Case, saga: Shape) -> Problems:
-    """I8: the engine, fed the log, arrives at the stored row."""
+    """I8: the engine, fed the log, arrives at the stored row; one is replayed of all whose log and row look alike."""
     for fault in saga.faults:
         yield fault, "compare the log with the row; if a release changed the steps, this is why"
 
