@@ -1,0 +1,81 @@
+"""A database, topics and settings of one's own, on the servers that `make test-integration` starts."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from chassis import database
+from chassis.database import Pool
+from chassis.settings import Settings
+from tests.integration.counters import MIGRATIONS, Bodies, bodies
+from tests.support.databases import ORDER
+from tests.support.stack import HOST, KAFKA_BROKER
+
+QUICK = {
+    "retry_first_seconds": 0.02,
+    "retry_max_seconds": 0.2,
+    "retry_delays_seconds": {"first": 0.1, "second": 0.2},
+    "relay_lease_seconds": 0.5,
+    "relay_lease_max_seconds": 0.5,
+    "relay_sweep_seconds": 0.1,
+    "relay_mark_seconds": 0.05,
+    "commit_every_seconds": 0.1,
+    "poll_wait_ms": 100,
+}
+
+
+@pytest.fixture
+async def empty_database() -> AsyncIterator[str]:
+    server = await asyncpg.connect(
+        host=HOST, port=ORDER.port, user=ORDER.user, password=ORDER.password, database=ORDER.database
+    )
+    name = f"test_{uuid4().hex}"
+    await server.execute(f"create database {name}")
+    yield name
+    await server.execute(f"drop database {name} with (force)")
+    await server.close()
+
+
+@pytest.fixture
+def settings(empty_database: str) -> Settings:
+    """A service without a past; everything that it waits for is quick."""
+    return Settings(
+        service=f"test-{uuid4()}",
+        port=0,
+        pghost=HOST,
+        pgport=ORDER.port,
+        pguser=ORDER.user,
+        pgpassword=ORDER.password,
+        pgdatabase=empty_database,
+        kafka_broker=KAFKA_BROKER,
+        **QUICK,
+    )
+
+
+@pytest.fixture
+async def pool(settings: Settings) -> AsyncIterator[Pool]:
+    """With the chassis's tables and the counters."""
+    async with database.connect(settings, MIGRATIONS) as pool:
+        yield pool
+
+
+@pytest.fixture
+async def admin() -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=KAFKA_BROKER)
+    await admin.start()
+    yield admin
+    await admin.close()
+
+
+@pytest.fixture
+async def wired(settings: Settings, admin: AIOKafkaAdminClient) -> AsyncIterator[Bodies]:
+    """The counters' messages on topics that exist for this test alone."""
+    wired = bodies(settings.service)
+    retries = [f"{settings.service}.retry.{name}" for name in settings.retry_delays_seconds]
+    names = [*wired.topics, *retries, f"{settings.service}.dlq"]
+    await admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=1) for name in names])
+    yield wired
+    await admin.delete_topics(names)

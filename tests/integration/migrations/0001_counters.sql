@@ -1,0 +1,5 @@
+create table counters (
+    counter_id uuid primary key,
+    total      int not null,
+    version    int not null
+);

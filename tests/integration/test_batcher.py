@@ -1,0 +1,184 @@
+"""The batcher: many messages, one transaction; each submitter gets its own outcome, once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import pytest
+
+from chassis import database
+from chassis.batcher import Batcher
+from chassis.database import Connection, Pool
+from chassis.errors import Overloaded, Unavailable
+from chassis.loops import background
+from chassis.messages import Message
+from chassis.relay import Relay
+from chassis.settings import Settings
+from tests.integration.counters import MIGRATIONS, Added, Counter, Counters, Noted, Superstition, add, total
+
+
+@asynccontextmanager
+async def batching(pool: Pool, settings: Settings, decider: Counters | None = None) -> AsyncIterator[Batcher[Counter]]:
+    """A batcher that runs."""
+    batcher = Batcher(pool, decider or Counters(), settings, sends=[Added])
+    async with background(batcher=batcher.run):
+        yield batcher
+
+
+class Mortal(Counters):
+    """The server ends the connection in the middle of the first save."""
+
+    alive = True
+
+    async def save(self, connection: Connection, rows: list[Counter]) -> None:
+        await super().save(connection, rows)
+        if self.alive:
+            self.alive = False
+            await connection.execute("select pg_terminate_backend(pg_backend_pid())")
+
+
+class Meeting(Counters):
+    """The first load waits until another process has loaded, too."""
+
+    def __init__(self, barrier: asyncio.Barrier) -> None:
+        super().__init__()
+        self._barrier: asyncio.Barrier | None = barrier
+
+    async def load(self, connection: Connection, keys: list[UUID]) -> dict[UUID, Counter]:
+        rows = await super().load(connection, keys)
+        barrier, self._barrier = self._barrier, None
+        if barrier:
+            await barrier.wait()
+        return rows
+
+
+async def test_what_waits_becomes_one_transaction(pool: Pool, settings: Settings) -> None:
+    batcher = Batcher(pool, Counters(), settings, sends=[Added])
+    waiting = [batcher.put(add()) for _ in range(50)]
+    async with background(batcher=batcher.run):
+        await asyncio.gather(*waiting)
+    tables = await pool.fetch("select xmin::text from inbox union select xmin::text from outbox")
+    assert len(tables) == 1
+    assert await pool.fetchval("select count(distinct xmin::text) from counters") == 1
+
+
+async def test_messages_for_the_same_row_are_decided_one_after_the_other(pool: Pool, settings: Settings) -> None:
+    counter_id = uuid4()
+    batcher = Batcher(pool, Counters(), settings, sends=[Added])
+    waiting = [batcher.put(add(number, counter_id)) for number in (1, 10, 100)]
+    async with background(batcher=batcher.run):
+        handled = await asyncio.gather(*waiting)
+    assert [answers.outgoing[0].body.total for answers in handled] == [1, 11, 111]  # type: ignore[attr-defined]
+    assert await total(pool, counter_id) == 111
+
+
+async def test_a_bad_message_fails_alone(pool: Pool, settings: Settings) -> None:
+    messages = [add(1), add(13), add(2), add(13), add(3)]
+    batcher = Batcher(pool, Counters(), settings, sends=[Added])
+    waiting = [batcher.put(message) for message in messages]
+    async with background(batcher=batcher.run):
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [isinstance(outcome, Superstition) for outcome in outcomes] == [False, True, False, True, False]
+    assert [await total(pool, message.key) for message in messages] == [1, None, 2, None, 3]
+    assert await pool.fetchval("select count(*) from inbox") == 3
+
+
+async def test_a_command_that_comes_again_is_answered_again_and_not_done_again(pool: Pool, settings: Settings) -> None:
+    message = add(5)
+    async with batching(pool, settings) as batcher:
+        first = await batcher.submit(message)
+        await pool.execute("update outbox set published_at = now()")
+        again = await batcher.submit(message)
+    assert again.outgoing == first.outgoing
+    assert await total(pool, message.key) == 5
+    assert await pool.fetchval("select count(*) from outbox where published_at is null") == 1
+
+
+async def test_a_command_twice_in_one_batch_is_done_once_and_answered_alike(pool: Pool, settings: Settings) -> None:
+    message = add(5)
+    batcher = Batcher(pool, Counters(), settings, sends=[Added])
+    waiting = [batcher.put(message), batcher.put(message)]
+    async with background(batcher=batcher.run):
+        first, second = await asyncio.gather(*waiting)
+    assert first.outgoing == second.outgoing
+    assert await total(pool, message.key) == 5
+
+
+async def test_an_event_that_comes_again_is_dropped(pool: Pool, settings: Settings) -> None:
+    noted = Message.new(Noted(saga_id=uuid4(), number=5))
+    async with batching(pool, settings) as batcher:
+        for _ in range(3):
+            await batcher.submit(noted)
+    assert await total(pool, noted.key) == 5
+
+
+async def test_a_command_whose_answers_are_pruned_is_decided_again_from_the_row(pool: Pool, settings: Settings) -> None:
+    message = add(5)
+    async with batching(pool, settings) as batcher:
+        first = await batcher.submit(message)
+        await pool.execute("delete from outbox")
+        again = await batcher.submit(message)
+    assert again.row == Counter(message.key, total=10, version=1)
+    assert again.outgoing[0].id != first.outgoing[0].id
+
+
+async def test_of_two_processes_that_insert_the_same_row_the_loser_tries_again(pool: Pool, settings: Settings) -> None:
+    counter_id, barrier = uuid4(), asyncio.Barrier(2)
+    async with batching(pool, settings, Meeting(barrier)) as one, batching(pool, settings, Meeting(barrier)) as other:
+        await asyncio.gather(one.submit(add(1, counter_id)), other.submit(add(10, counter_id)))
+    assert await total(pool, counter_id) == 11
+
+
+async def test_a_patient_message_outlives_a_lost_connection_and_is_done_once(pool: Pool, settings: Settings) -> None:
+    message = add(5)
+    async with batching(pool, settings, Mortal()) as batcher:
+        handled = await batcher.put(message)
+    assert handled.row == Counter(message.key, total=5)
+    assert await total(pool, message.key) == 5
+
+
+async def test_an_impatient_message_is_told_that_the_database_is_away(pool: Pool, settings: Settings) -> None:
+    message = add(5)
+    async with batching(pool, settings, Mortal()) as batcher:
+        with pytest.raises(Unavailable):
+            await batcher.submit(message)
+        assert await total(pool, message.key) is None
+        await batcher.put(message)
+    assert await total(pool, message.key) == 5
+
+
+async def test_a_full_queue_refuses_what_can_come_again_and_keeps_the_rest(pool: Pool, settings: Settings) -> None:
+    settings.queue_max_messages = 2
+    batcher = Batcher(pool, Counters(), settings)
+    kept = [batcher.put(add()), batcher.put(add())]
+    with pytest.raises(Overloaded):
+        await batcher.submit(add())
+    kept.append(batcher.put(add()))
+    async with background(batcher=batcher.run):
+        assert len(await asyncio.gather(*kept)) == 3
+
+
+async def test_one_connection_is_enough_for_everything(settings: Settings) -> None:
+    settings.pool_size = 1
+    async with database.connect(settings, MIGRATIONS) as pool:
+        relay = Relay(pool, settings, [Added], kafka=Nowhere())
+        batcher = Batcher(pool, Counters(), settings, [Added], relay.publish)
+        async with relay.running(), background(batcher=batcher.run):
+            await asyncio.gather(*(batcher.submit(add()) for _ in range(200)))
+        assert await pool.fetchval("select count(*) from outbox where published_at is not null") == 200
+
+
+class Nowhere:
+    """A transport that acknowledges at once."""
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def send(self, _: Message) -> "asyncio.Future[None]":
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    async def close(self) -> None:
+        return

@@ -1,0 +1,106 @@
+"""Migrations: forward only, one transaction each, one process at a time, and never edited afterwards."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from chassis import migrations
+from chassis.errors import MigrationChanged
+from chassis.settings import Settings
+from tests.support.eventually import eventually
+
+Connection = asyncpg.Connection
+
+
+def connect(settings: Settings) -> "asyncio.Future[Connection]":
+    return asyncpg.connect(
+        host=settings.pghost,
+        port=settings.pgport,
+        user=settings.pguser,
+        password=settings.pgpassword,
+        database=settings.pgdatabase,
+    )
+
+
+@pytest.fixture
+async def connection(settings: Settings) -> AsyncIterator[Connection]:
+    connection = await connect(settings)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "0001_first.sql").write_text("create table numbers (number int); insert into numbers values (1);")
+    return tmp_path
+
+
+async def numbers(connection: Connection) -> list[int]:
+    return [row["number"] for row in await connection.fetch("select number from numbers order by number")]
+
+
+async def test_a_migration_that_was_applied_is_not_applied_again(connection: Connection, folder: Path) -> None:
+    await migrations.apply(connection, [folder])
+    await migrations.apply(connection, [folder])
+    assert await numbers(connection) == [1]
+
+
+async def test_what_is_new_is_applied_in_the_order_of_its_name(connection: Connection, folder: Path) -> None:
+    await migrations.apply(connection, [folder])
+    (folder / "0003_third.sql").write_text("insert into numbers select max(number) * 10 from numbers")
+    (folder / "0002_second.sql").write_text("insert into numbers values (2)")
+    (folder / "README.md").write_text("not SQL")
+    await migrations.apply(connection, [folder])
+    assert await numbers(connection) == [1, 2, 20]
+
+
+async def test_two_processes_that_start_at_once_apply_it_once(settings: Settings, folder: Path) -> None:
+    (folder / "0001_first.sql").write_text("create table numbers (number int); select pg_sleep(0.2)")
+    (folder / "0002_second.sql").write_text("insert into numbers values (2)")
+    both = [await connect(settings), await connect(settings)]
+    await asyncio.gather(*(migrations.apply(connection, [folder]) for connection in both))
+    assert await numbers(both[0]) == [2]
+    await asyncio.gather(*(connection.close() for connection in both))
+
+
+async def test_an_edited_migration_is_refused_by_name(connection: Connection, folder: Path) -> None:
+    await migrations.apply(connection, [folder])
+    (folder / "0001_first.sql").write_text("create table numbers (number bigint)")
+    with pytest.raises(MigrationChanged, match="0001_first"):
+        await migrations.apply(connection, [folder])
+    assert await numbers(connection) == [1]
+
+
+async def test_a_migration_that_fails_leaves_nothing_and_can_be_mended(connection: Connection, folder: Path) -> None:
+    broken = folder / "0002_broken.sql"
+    broken.write_text("insert into numbers values (2); insert into nowhere values (3)")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await migrations.apply(connection, [folder])
+    assert await numbers(connection) == [1]
+    broken.write_text("insert into numbers values (3)")
+    await migrations.apply(connection, [folder])
+    assert await numbers(connection) == [1, 3]
+
+
+async def test_a_process_that_died_in_the_middle_does_not_lock_out_the_next(settings: Settings, folder: Path) -> None:
+    slow = folder / "0002_slow.sql"
+    slow.write_text("select pg_sleep(60)")
+    first, second = await connect(settings), await connect(settings)
+    process = first.get_server_pid()
+    dying = asyncio.create_task(migrations.apply(first, [folder]))
+
+    async def sleeps() -> None:
+        query = "select count(*) from pg_stat_activity where pid = $1 and wait_event = 'PgSleep'"
+        assert await second.fetchval(query, process)
+
+    await eventually(sleeps)
+    await second.execute("select pg_terminate_backend($1)", process)
+    with pytest.raises(asyncpg.InterfaceError):
+        await dying
+    slow.write_text("select 1")
+    await migrations.apply(second, [folder])
+    assert await numbers(second) == [1]
+    await second.close()

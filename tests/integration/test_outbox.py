@@ -1,0 +1,87 @@
+"""The outbox: what was committed is leased to one sweep at a time until it is marked."""
+
+from uuid import uuid4
+
+import pytest
+
+from chassis import outbox
+from chassis.database import Pool
+from chassis.messages import Message, by_type
+from tests.integration.counters import Added
+
+TABLE = by_type([Added])
+LONG, LONGEST = 60.0, 600.0
+
+
+def answer(total: int = 1) -> Message:
+    return Message(Added(saga_id=uuid4(), total=total), uuid4(), causation_id=uuid4(), traceparent="00-1-2-01")
+
+
+async def write(pool: Pool, *messages: Message, lease_seconds: float = -1) -> None:
+    """Rows that were due a second ago, as after a crash; or under a lease."""
+    async with pool.acquire() as connection:
+        await outbox.insert(connection, messages, lease_seconds)
+
+
+async def sweep(pool: Pool, rows: int = 100) -> list[Message]:
+    return await outbox.lease_due(pool, rows, TABLE, LONG, LONGEST)
+
+
+async def test_a_row_gives_the_whole_message_back(pool: Pool) -> None:
+    message = answer()
+    await write(pool, message)
+    assert await sweep(pool) == [message]
+
+
+async def test_nobody_else_sends_under_a_lease(pool: Pool) -> None:
+    await write(pool, answer(), lease_seconds=LONG)
+    assert await sweep(pool) == []
+
+
+async def test_a_sweep_takes_a_lease_and_the_lease_grows_with_each_attempt(pool: Pool) -> None:
+    await write(pool, answer())
+    leases = []
+    for _ in range(6):
+        assert len(await sweep(pool)) == 1
+        assert await sweep(pool) == []
+        leases.append(await pool.fetchval("select extract(epoch from publish_after - now())::float from outbox"))
+        await pool.execute("update outbox set publish_after = now() - interval '1 second'")
+    assert [round(lease / LONG) for lease in leases] == [1, 2, 4, 8, 10, 10]
+
+
+async def test_what_is_marked_is_not_swept(pool: Pool) -> None:
+    sent, unsent = answer(), answer()
+    await write(pool, sent, unsent)
+    await outbox.mark_published(pool, [sent.id])
+    assert await outbox.count_backlog(pool, most=10) == 1
+    assert await sweep(pool) == [unsent]
+
+
+async def test_two_sweeps_at_once_share_the_rows_and_do_not_wait_for_each_other(pool: Pool) -> None:
+    messages = [answer(total) for total in range(10)]
+    await write(pool, *messages)
+    async with pool.acquire() as connection, connection.transaction():
+        first = await outbox.lease_due(connection, 4, TABLE, LONG, LONGEST)  # type: ignore[arg-type]
+        second = await sweep(pool)
+    assert (len(first), len(second)) == (4, 6)
+    assert {m.id for m in first} | {m.id for m in second} == {m.id for m in messages}
+
+
+@pytest.mark.parametrize("published", [True, False])
+async def test_an_answer_becomes_due_again_under_its_old_id(pool: Pool, published: bool) -> None:
+    message, other = answer(), answer()
+    assert message.causation_id is not None
+    await write(pool, message, other, lease_seconds=LONG)
+    if published:
+        await outbox.mark_published(pool, [message.id, other.id])
+    async with pool.acquire() as connection:
+        assert await outbox.answer_again(connection, [message.causation_id], TABLE, -1) == [message]
+    assert await sweep(pool) == [message]
+
+
+async def test_a_message_that_is_written_again_is_sent_again_under_its_id(pool: Pool) -> None:
+    message = answer()
+    await write(pool, message)
+    await outbox.mark_published(pool, [message.id])
+    await write(pool, message)
+    assert await sweep(pool) == [message]
