@@ -60,13 +60,13 @@ check: $(STAMP) ## lint, types, imports, Dockerfiles, compose file
 		else echo "docker-compose.yml was not checked: there is no docker compose here"; fi
 
 test: test-unit ## run every test; the stack that they need is their own
-	@$(TEST_STACK) $(BIN)/pytest tests/integration tests/e2e
+	@$(TEST_STACK) $(BIN)/pytest tests/integration tests/audit tests/e2e
 
 test-unit: $(STAMP) ## run the tests that need nothing
 	@$(BIN)/pytest -n auto tests/unit
 
 test-integration: $(STAMP) ## run the tests that need Postgres and Kafka, which are started for them
-	@$(TEST_STACK) --only infra $(BIN)/pytest tests/integration
+	@$(TEST_STACK) --only infra $(BIN)/pytest tests/integration tests/audit
 
 test-e2e: $(STAMP) ## run the scenarios against the stack that runs (PORT_OFFSET, STACK_KIND=compose: another one)
 	@$(BIN)/pytest tests/e2e

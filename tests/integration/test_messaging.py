@@ -10,19 +10,18 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from chassis import database, migrations, outbox
-from chassis.batcher import Batcher, Handled
+from chassis import database
+from chassis.batcher import Batcher
 from chassis.consumer import Consumer
 from chassis.database import Pool
-from chassis.errors import MigrationChanged, Unavailable
 from chassis.kafka import KafkaTransport, headers
 from chassis.loops import background
 from chassis.messages import Message
 from chassis.relay import Relay
 from chassis.retries import Retries
 from payment_service.handlers import Payments
-from payment_service.messages import READS, SENDS, ChargePayment, PaymentCharged, RefundPayment
-from payment_service.payments import ForeignOrder, Payment
+from payment_service.messages import READS, SENDS, ChargePayment, PaymentCharged
+from payment_service.payments import Payment
 from payment_service.settings import Settings
 from tests.support.databases import ORDER
 from tests.support.eventually import eventually
@@ -74,67 +73,6 @@ async def rows(pool: Pool, table: str) -> int:
     return count
 
 
-async def test_migrations_are_applied_once_however_many_processes_start_at_once(settings: Settings) -> None:
-    async with AsyncExitStack() as stack:
-        pools = await asyncio.gather(
-            *(stack.enter_async_context(database.connect(settings, PAYMENTS)) for _ in range(3))
-        )
-        assert await rows(pools[0], "schema_migrations") == 2
-
-
-async def test_an_edited_migration_is_refused(settings: Settings, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    async with database.connect(settings, PAYMENTS) as pool, pool.acquire() as connection:
-        (tmp_path / "0009_mine.sql").write_text("create table mine (id int)")
-        await migrations.apply(connection, [tmp_path])
-        (tmp_path / "0009_mine.sql").write_text("create table mine (id bigint)")
-        with pytest.raises(MigrationChanged, match=r"0009_mine\.sql"):
-            await migrations.apply(connection, [tmp_path])
-
-
-async def test_what_waits_together_is_committed_together(settings: Settings) -> None:
-    published: list[Message] = []
-    async with batching(settings, published) as (batcher, pool):
-        handled = await asyncio.gather(*(batcher.put(charge()) for _ in range(50)))
-        assert await pool.fetchval("select count(distinct xmin::text) from payments") == 1
-        assert [type(m.body) for m in published] == [PaymentCharged] * 50
-        assert all(h.row is not None for h in handled)
-        assert (await rows(pool, "payments"), await rows(pool, "inbox"), await rows(pool, "outbox")) == (50, 50, 50)
-
-
-async def test_a_bad_message_in_a_batch_fails_alone(settings: Settings) -> None:
-    published: list[Message] = []
-    async with batching(settings, published) as (batcher, pool):
-        taken = charge()
-        await batcher.submit(taken)
-        order_id = taken.body.order_id  # type: ignore[attr-defined]
-        bad = Message.new(RefundPayment(saga_id=uuid4(), order_id=order_id))
-        outcomes = await asyncio.gather(*(batcher.put(m) for m in (charge(), bad, charge())), return_exceptions=True)
-        assert [type(outcome) for outcome in outcomes] == [Handled, ForeignOrder, Handled]
-        assert await rows(pool, "payments") == 3
-        assert await pool.fetchval("select count(*) from inbox where message_id = $1", bad.id) == 0
-
-
-async def test_a_repeated_command_is_answered_again_under_the_old_id(settings: Settings) -> None:
-    published: list[Message] = []
-    async with batching(settings, published) as (batcher, pool):
-        command = charge()
-        first, again = await batcher.submit(command), await batcher.submit(command)
-        assert [m.id for m in again.outgoing] == [m.id for m in first.outgoing]
-        assert [m.id for m in published] == [first.outgoing[0].id] * 2
-        assert (await rows(pool, "payments"), await rows(pool, "outbox")) == (1, 1)
-
-
-async def test_a_repeated_command_whose_answer_was_pruned_is_answered_from_the_row(settings: Settings) -> None:
-    published: list[Message] = []
-    async with batching(settings, published) as (batcher, pool):
-        command = charge()
-        first = await batcher.submit(command)
-        await pool.execute("delete from outbox")
-        again = await batcher.submit(command)
-        assert [m.body for m in again.outgoing] == [m.body for m in first.outgoing]
-        assert await rows(pool, "payments") == 1
-
-
 async def test_two_processes_that_insert_the_same_row_agree(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         mine, _ = await stack.enter_async_context(batching(settings, []))
@@ -146,42 +84,6 @@ async def test_two_processes_that_insert_the_same_row_agree(settings: Settings) 
         )
         assert {type(h.outgoing[0].body) for h in handled} == {PaymentCharged}
         assert (await rows(pool, "payments"), await rows(pool, "inbox")) == (40, 80)
-
-
-async def test_a_lost_connection_repeats_the_patient_and_refuses_the_others(settings: Settings) -> None:
-    async with batching(settings, []) as (batcher, pool), database.connect(settings, PAYMENTS) as locker:
-        async with locker.acquire() as lock, lock.transaction():
-            await lock.execute("lock table payments")
-            patient = batcher.put(charge())
-            impatient = batcher.put(charge(), patient=False)
-
-            async def blocked() -> int:
-                pid = await pool.fetchval("select pid from pg_locks where not granted limit 1")
-                assert pid is not None
-                return int(pid)
-
-            await lock.execute("select pg_terminate_backend($1)", await eventually(blocked))
-            with pytest.raises(Unavailable):
-                await impatient
-        assert (await patient).row is not None
-        assert (await batcher.submit(charge())).row is not None  # and the next one is let through again
-        assert await rows(pool, "payments") == 2
-
-
-async def test_a_pool_of_one_is_enough(settings: Settings) -> None:
-    async with batching(settings.model_copy(update={"pool_size": 1}), []) as (batcher, pool):
-        await asyncio.gather(*(batcher.put(charge()) for _ in range(20)))
-        assert await rows(pool, "payments") == 20
-
-
-async def test_two_sweeps_never_take_the_same_message(settings: Settings) -> None:
-    async with batching(settings, []) as (batcher, pool):
-        await asyncio.gather(*(batcher.put(charge()) for _ in range(60)))
-        await pool.execute("update outbox set publish_after = now() - interval '1 second'")
-        bodies = {body.__name__: body for body in SENDS}
-        taken = await asyncio.gather(*(outbox.lease_due(pool, 20, bodies, 5, 30) for _ in range(3)))
-        assert len({m.id for some in taken for m in some}) == 60
-        assert await outbox.lease_due(pool, 20, bodies, 5, 30) == []
 
 
 async def test_the_sweep_sends_and_marks_what_a_dead_process_left(settings: Settings) -> None:
