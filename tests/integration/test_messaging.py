@@ -1,4 +1,4 @@
-"""The payment service's parts on a real Postgres and a real Kafka, each test with a database and topics of its own."""
+"""The payment service's parts on a real Postgres and a real Kafka, each test with a database of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,19 +8,17 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 
 from chassis import database
 from chassis.batcher import Batcher
-from chassis.consumer import Consumer
 from chassis.database import Pool
-from chassis.kafka import KafkaTransport, headers
+from chassis.kafka import KafkaTransport
 from chassis.loops import background
 from chassis.messages import Message
 from chassis.relay import Relay
-from chassis.retries import Retries
 from payment_service.handlers import Payments
-from payment_service.messages import READS, SENDS, ChargePayment, PaymentCharged
+from payment_service.messages import SENDS, ChargePayment, PaymentCharged
 from payment_service.payments import Payment
 from payment_service.settings import Settings
 from tests.support.databases import ORDER
@@ -98,62 +96,12 @@ async def test_the_sweep_sends_and_marks_what_a_dead_process_left(settings: Sett
     assert left.id in await ids_on(left.destination, left.id)
 
 
-async def test_records_are_handled_once_and_poison_goes_to_the_dead_letters(settings: Settings) -> None:
-    settings = settings.model_copy(update={"service": "payment-service", "instance": f"i-{uuid4()}"})
-    settings = settings.model_copy(update={"kafka_broker": KAFKA_BROKER})
-    command = charge()
-    async with AsyncExitStack() as stack:
-        batcher, pool = await stack.enter_async_context(batching(settings, []))
-        kafka = KafkaTransport(settings)
-        consumer = Consumer(batcher, settings, READS, Retries(kafka, settings))
-        await stack.enter_async_context(background(kafka=kafka.run))
-        await stack.enter_async_context(consumer.running())
-        producer = AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER)
-        await stack.enter_async_context(producer)
-        poison = f"poison {uuid4()}".encode()
-        for _ in range(3):
-            await producer.send_and_wait(
-                command.destination,
-                command.body.to_json().encode(),
-                str(command.key).encode(),
-                headers=headers(command),
-            )
-        await producer.send_and_wait(command.destination, poison, str(command.key).encode())
-        last = charge(saga_id=command.key)
-        await send(producer, last)
-
-        async def both_handled() -> None:
-            known = await pool.fetch("select message_id from inbox where message_id = any($1)", [command.id, last.id])
-            assert len(known) == 2
-
-        await eventually(both_handled)
-        assert await pool.fetchval("select count(*) from payments where saga_id = $1", command.key) == 2
-        assert poison in await values_on("payment-service.dlq", poison)
-        await kafka.close()
-
-
-async def send(producer: AIOKafkaProducer, message: Message) -> None:
-    body, key = message.body.to_json().encode(), str(message.key).encode()
-    await producer.send_and_wait(message.destination, body, key, headers=headers(message))
-
-
 async def ids_on(topic: str, wanted: UUID) -> set[UUID]:
     """The message ids on a topic, read until the wanted one came."""
     seen: set[UUID] = set()
     async with AIOKafkaConsumer(topic, bootstrap_servers=KAFKA_BROKER, auto_offset_reset="earliest") as consumer:
         async for record in consumer:
             seen.add(UUID(dict(record.headers)["message-id"].decode()))
-            if wanted in seen:
-                break
-    return seen
-
-
-async def values_on(topic: str, wanted: bytes) -> list[bytes]:
-    """The values on a topic, read until the wanted one came."""
-    seen: list[bytes] = []
-    async with AIOKafkaConsumer(topic, bootstrap_servers=KAFKA_BROKER, auto_offset_reset="earliest") as consumer:
-        async for record in consumer:
-            seen.append(record.value or b"")
             if wanted in seen:
                 break
     return seen
