@@ -1,0 +1,28 @@
+"""python -m ops: what an operator does from a shell."""
+
+import sys
+
+import typer
+from aiokafka.errors import KafkaError
+from rich.console import Console
+
+from chassis import logs
+from local.problem import Problem
+from ops import dlq, republish
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(dlq.app, name="dlq")
+app.command()(republish.republish)
+
+
+def main() -> None:
+    logs.configure("ops", "INFO")
+    try:
+        app()
+    except (Problem, KafkaError, OSError) as error:
+        text = str(error) if isinstance(error, Problem) else f"Kafka or a database is away: {error!r}"
+        Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+        sys.exit(1)
+
+
+main()

@@ -1,0 +1,222 @@
+"""Dead letters: look at them, send them to where they came from, or give them up.
+
+A letter is redriven under its own message id, so its receiver's inbox makes twice the same as once. Behind a letter
+that is done with a marker is written; a run that dies between the two sends that one letter again, harmlessly.
+
+There is no lock. Two operators who redrive the same letter at once both send it and both mark it: the first copy
+counts, the inbox drops the second (a command's old answer is sent again). Of two different --body files the one that
+arrives first wins. If both copies fail, two new dead letters have one message id: redrive one, drop the other.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import structlog
+import typer
+from aiokafka.errors import KafkaError
+from rich.console import Console
+
+from chassis.crash import crash_point
+from kafka_init.topics import declared_topics
+from local.instance import ORCHESTRATOR, Instance
+from local.problem import Problem
+from ops import report
+from ops.letters import DeadLetters, Letter, Place, connected
+from ops.sagas import asking, waits
+
+log = structlog.get_logger()
+console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160)
+app = typer.Typer(help=__doc__, no_args_is_help=True, rich_markup_mode=None)
+
+MAX_REDRIVES: Final = 3
+
+
+def said(text: str) -> str:
+    """What an option says; it has to say something."""
+    if not text.strip():
+        raise typer.BadParameter("say it")
+    return text
+
+
+Where = Annotated[str | None, typer.Argument(metavar="PLACE", help="service/partition/offset, as `list` shows it.")]
+All = Annotated[bool, typer.Option("--all", help="Every open one, or those that the next two choose.")]
+Topic = Annotated[str | None, typer.Option(help="Those that failed on this topic.")]
+SagaId = Annotated[UUID | None, typer.Option("--saga", help="Those of this saga.")]
+By = Annotated[str, typer.Option(parser=said, metavar="NAME", help="Who does this, for the log and the marker.")]
+Why = Annotated[str, typer.Option(parser=said, metavar="TEXT", help="For what reason, likewise.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+
+
+@dataclass(frozen=True)
+class Stack:
+    kafka_broker: str
+    orchestrator: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which dead letters are meant: the one at a place, or all open ones of a topic, of a saga, of both."""
+
+    place: Place | None
+    topic: str | None
+    saga: UUID | None
+
+    def __contains__(self, letter: Letter) -> bool:
+        return self.topic in (None, letter.topic) and self.saga in (None, letter.saga_id)
+
+
+@app.callback()
+def where(
+    context: typer.Context,
+    port_offset: Annotated[int, typer.Option(envvar="PORT_OFFSET", help="Added to every port.")] = 0,
+    kafka_broker: Annotated[str, typer.Option(envvar="KAFKA_BROKER", help="By default at its port here.")] = "",
+    orchestrator: Annotated[str, typer.Option(envvar="ORCHESTRATOR_URL", help="By default at its port here.")] = "",
+) -> None:
+    instance = Instance(port_offset=port_offset)
+    broker = kafka_broker or f"127.0.0.1:{instance.kafka_port}"
+    context.obj = Stack(broker, orchestrator or instance.url(ORCHESTRATOR))
+
+
+@app.command("list")
+def list_open(
+    context: typer.Context,
+    topic: Topic = None,
+    saga: SagaId = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """The open dead letters: what failed, why, whose it is, and whether that saga still waits for it."""
+
+    async def look() -> list[dict[str, Any]]:
+        async with connected(context.obj.kafka_broker) as letters, asking(context.obj.orchestrator) as sagas:
+            return [
+                report.row(letter, saga := await sagas.of(letter), waits(saga, letter))
+                async for letter in chosen(letters, Wanted(None, topic, saga_id))
+            ]
+
+    saga_id = saga
+    rows = asyncio.run(look())
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    else:
+        report.show_list(console, rows)
+
+
+@app.command()
+def show(context: typer.Context, place: Annotated[str, typer.Argument(help="As `list` shows it.")]) -> None:
+    """One dead letter, open or not: its headers, its body, the end of its saga's log."""
+
+    async def look() -> None:
+        async with connected(context.obj.kafka_broker) as letters, asking(context.obj.orchestrator) as sagas:
+            letter = await letters.at(Place.parse(place))
+            ending = (await letters.closed()).get(letter.place, "open")
+            saga = await sagas.of(letter)
+            report.show_letter(console, letter, ending, saga, waits(saga, letter))
+
+    asyncio.run(look())
+
+
+@app.command()
+def redrive(
+    context: typer.Context,
+    by: By,
+    why: Why,
+    place: Where = None,
+    every: All = False,
+    topic: Topic = None,
+    saga: SagaId = None,
+    dry_run: DryRun = False,
+    body: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Send this instead: the message, repaired.")
+    ] = None,
+    max_redrives: Annotated[int, typer.Option(help="A letter that came back so often is refused.")] = MAX_REDRIVES,
+    force: Annotated[bool, typer.Option("--force", help="Redrive it all the same.")] = False,
+) -> None:
+    """Send dead letters to their original topics, under the same message ids."""
+    wanted = want(place, every, topic, saga)
+    if body and not wanted.place:
+        raise Problem("--body mends one dead letter: name its place.")
+    mended = body.read_bytes() if body else None
+
+    async def one(letters: DeadLetters, letter: Letter) -> bool:
+        about = report.about(letter) | {"redrives": letter.redrives + 1, "by": by, "why": why}
+        if letter.topic not in declared_topics() or "message-id" not in letter.headers:
+            log.error("not redriven: no service parked this", **about)
+            return False
+        if letter.redrives >= max_redrives and not force:
+            log.error("not redriven: it came back too often, see --force", max_redrives=max_redrives, **about)
+            return False
+        if dry_run:
+            log.info("would be redriven", **about)
+            return True
+        try:
+            await letters.redrive(letter, letter.value if mended is None else mended)
+        except KafkaError as error:
+            if error.retriable:
+                raise
+            log.error("not redriven: the broker refuses it", error=repr(error), **about)
+            return False
+        crash_point("redrive.sent")
+        await letters.mark(letter, "redriven", by, why)
+        log.info("dead letter redriven", repaired=mended is not None, **about)
+        return True
+
+    asyncio.run(each(context.obj, wanted, one))
+
+
+@app.command()
+def drop(
+    context: typer.Context,
+    by: By,
+    why: Why,
+    place: Where = None,
+    every: All = False,
+    topic: Topic = None,
+    saga: SagaId = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Give dead letters up: they stay where they are, and are open no more."""
+
+    async def one(letters: DeadLetters, letter: Letter) -> bool:
+        if not dry_run:
+            await letters.mark(letter, "dropped", by, why)
+        done = "would be dropped" if dry_run else "dead letter dropped"
+        log.info(done, by=by, why=why, **report.about(letter))
+        return True
+
+    asyncio.run(each(context.obj, want(place, every, topic, saga), one))
+
+
+def want(place: str | None, every: bool, topic: str | None, saga: UUID | None) -> Wanted:
+    """What the command line names; `Problem` if that is nothing, or too much."""
+    if bool(place) == bool(every or topic or saga):
+        raise Problem("Say which: either a PLACE, or --all, --topic and --saga.")
+    return Wanted(Place.parse(place) if place else None, topic, saga)
+
+
+async def chosen(letters: DeadLetters, wanted: Wanted) -> AsyncIterator[Letter]:
+    """The open ones among those that are meant."""
+    closed = await letters.closed()
+    if wanted.place in closed:
+        log.warning("nothing to do, it is closed", place=str(wanted.place), since=closed[wanted.place])
+    elif wanted.place:
+        yield await letters.at(wanted.place)
+    else:
+        async for letter in letters.all(but=closed):
+            if letter in wanted:
+                yield letter
+
+
+async def each(stack: Stack, wanted: Wanted, act: Callable[[DeadLetters, Letter], Awaitable[bool]]) -> None:
+    """Act on one letter after the other; exit 1 if one was refused."""
+    async with connected(stack.kafka_broker) as letters:
+        outcomes = [await act(letters, letter) async for letter in chosen(letters, wanted)]
+    if not wanted.place:
+        log.info("all seen to", letters=len(outcomes), refused=outcomes.count(False))
+    if not all(outcomes):
+        raise typer.Exit(1)

@@ -1,0 +1,156 @@
+"""A message that could not be handled: it can be found, mended, sent again once, or given up."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.ops.sagas import assert_step, begin, hold, saga_of
+from tests.ops.shell import letter_of, open_letters, ops, signed
+from tests.support.consistency import disagreements
+from tests.support.databases import Databases
+from tests.support.eventually import eventually
+from tests.support.stack import PAYMENT, frozen
+from tests.support.wire import CHARGE, CHARGED, Wire
+
+POISON = {"sagaId": "not-a-uuid"}
+
+
+async def poison(wire: Wire, topic: str = CHARGE) -> dict[str, Any]:
+    """The dead letter that a bad message has become."""
+    message_id = str(uuid4())
+    await wire.send(topic, POISON, {"message-id": message_id})
+    return await letter_of(message_id)
+
+
+async def test_the_list_and_the_letter_say_what_failed_and_why(wire: Wire) -> None:
+    letter = await poison(wire)
+
+    assert "InvalidRecord: sagaId: Input should be a valid UUID" in letter["error"]
+    assert (letter["topic"], letter["sagaId"], letter["waits"]) == (CHARGE, None, None)
+    for shown in (await ops("dlq", "list"), await ops("dlq", "show", letter["place"])):
+        assert shown.code == 0, shown.error
+        assert "Input should be a valid UUID" in shown.out
+    assert '"sagaId": "not-a-uuid"' in (await ops("dlq", "show", letter["place"])).out
+
+
+async def test_a_dry_run_changes_nothing(wire: Wire) -> None:
+    letter = await poison(wire)
+
+    for action in ("redrive", "drop"):
+        tried = await signed("dlq", action, letter["place"], "--dry-run")
+        assert (tried.code, len(tried.events)) == (0, 1), tried.error
+    assert await letter_of(letter["messageId"]) == letter
+
+
+async def test_a_repaired_message_has_its_effect_once_whatever_dies_and_however_often_it_is_sent(
+    wire: Wire, databases: Databases, tmp_path: Path
+) -> None:
+    letter, order_id, repaired = await poison(wire), uuid4(), tmp_path / "repaired.json"
+    body = {"sagaId": str(uuid4()), "orderId": str(order_id), "amount": 19.99, "forceFail": False}
+    repaired.write_text(json.dumps(body))
+    redrive = ("dlq", "redrive", letter["place"], "--body", str(repaired))
+
+    async def assert_charged_once() -> None:
+        payments = await databases.payment.fetch("select status, version from payments where order_id = $1", order_id)
+        assert [tuple(payment) for payment in payments] == [("CHARGED", 1)]
+
+    died = await signed(*redrive, crash_at="redrive.sent")
+    assert died.code < 0
+    await eventually(assert_charged_once)
+    assert await letter_of(letter["messageId"]) == letter
+
+    assert (await signed(*redrive)).events == ["dead letter redriven"]
+    assert await all_of(letter) == []
+    again = await signed(*redrive)
+    assert (again.code, again.events) == (0, ["nothing to do, it is closed"])
+    assert "redriven by a test" in (await ops("dlq", "show", letter["place"])).out
+
+    replies = await wire.heard(body["sagaId"], CHARGED, count=2)
+    assert len({reply.message_id for reply in replies}) == 1, "the second was not the first's answer again"
+    await assert_charged_once()
+
+
+async def test_a_letter_that_keeps_coming_back_is_refused_in_the_end_and_can_be_dropped(wire: Wire) -> None:
+    letter = await poison(wire)
+    for redrives in (1, 2, 3):
+        assert (await signed("dlq", "redrive", letter["place"])).code == 0
+        letter = await letter_of(letter["messageId"], redrives)
+
+    refused = await signed("dlq", "redrive", letter["place"])
+    assert (refused.code, refused.events) == (1, ["not redriven: it came back too often, see --force"])
+    assert await all_of(letter) == [letter]
+    assert (await signed("dlq", "redrive", letter["place"], "--force")).code == 0
+    letter = await letter_of(letter["messageId"], 4)
+
+    assert (await signed("dlq", "drop", letter["place"])).events == ["dead letter dropped"]
+    assert await all_of(letter) == []
+    assert (await signed("dlq", "redrive", letter["place"])).events == ["nothing to do, it is closed"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["redrive"], ["redrive", "--all", "payment-service/0/0"], ["redrive", "nonsense"], ["show", "no-such/0/0"]),
+        *(
+            ["show", "payment-service/7/0"],
+            ["show", "payment-service/0/999999"],
+            ["drop", "--topic", "", "--saga", "x"],
+        ),
+    ],
+    ids=" ".join,
+)
+async def test_what_names_no_letter_is_refused_and_changes_nothing(arguments: list[str]) -> None:
+    before = await open_letters()
+    done = await (ops if arguments[0] == "show" else signed)("dlq", *arguments)
+    assert done.code != 0
+    assert done.error
+    assert "Traceback" not in done.error
+    assert await open_letters() == before
+
+
+async def test_a_saga_whose_reply_could_not_be_handled_ends_after_the_redrive(
+    http: httpx.AsyncClient, databases: Databases, user: str
+) -> None:
+    async with frozen(PAYMENT):
+        saga_id = await begin(http, user)
+        await eventually(lambda: assert_step(http, saga_id, "ORDER_CREATED"))
+        await hold(databases, saga_id)
+        refusing = refused_by_the_database(databases, saga_id)
+        await refusing.__aenter__()
+
+    async def dead_letter() -> dict[str, Any]:
+        letters = await open_letters("--saga", saga_id)
+        assert len(letters) == 1
+        return letters[0]
+
+    letter = await eventually(dead_letter)
+    assert "CheckViolationError" in letter["error"]
+    assert (letter["topic"], letter["waits"]) == (CHARGED, True)
+    assert letter["saga"] == {"status": "RUNNING", "step": "ORDER_CREATED"}
+    assert "ChargePayment" in (await ops("dlq", "show", letter["place"])).out
+
+    await refusing.__aexit__(None, None, None)
+    assert (await signed("dlq", "redrive", "--saga", saga_id)).events == ["dead letter redriven", "all seen to"]
+    await eventually(lambda: assert_step(http, saga_id, "ORDER_CONFIRMED"))
+    assert (await signed("dlq", "redrive", "--saga", saga_id)).events == ["all seen to"]
+    assert (await saga_of(http, saga_id))["status"] == "COMPLETED"
+    assert await disagreements(databases, [saga_id]) == []
+
+
+@asynccontextmanager
+async def refused_by_the_database(databases: Databases, saga_id: str) -> AsyncIterator[None]:
+    """Inside this block the orchestrator cannot write down that this saga's payment is charged."""
+    what = f"not (saga_id = '{saga_id}' and type = 'PaymentCharged')"
+    await databases.orchestrator.execute(f"alter table saga_events add constraint refused check ({what}) not valid")
+    yield
+    await databases.orchestrator.execute("alter table saga_events drop constraint refused")
+
+
+async def all_of(letter: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in await open_letters() if each["messageId"] == letter["messageId"]]
