@@ -10,9 +10,11 @@ PACKAGES := chassis order-service payment-service inventory-service saga-orchest
 BIN := .venv/bin
 STAMP := .venv/.ready
 LOCAL := $(BIN)/python -m local
-TEST_STACK := $(LOCAL) --instance test --port-offset 10000 run --replicas $(REPLICAS)
+TEST_SETTINGS := OPERATOR_TOKEN=test-operator RETRY_DELAYS_SECONDS='{"5s":1,"30s":2,"5m":3}'
+TEST_STACK := $(TEST_SETTINGS) $(LOCAL) --instance test --port-offset 10000 run --replicas $(REPLICAS)
 
 .PHONY: help setup demo up down status logs clean check bench test test-unit test-integration test-e2e audit lock diagram
+.PHONY: dlq republish
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
@@ -60,7 +62,7 @@ check: $(STAMP) ## lint, types, imports, Dockerfiles, compose file
 		else echo "docker-compose.yml was not checked: there is no docker compose here"; fi
 
 test: test-unit ## run every test; the stack that they need is their own
-	@$(TEST_STACK) $(BIN)/pytest tests/integration tests/audit tests/e2e
+	@$(TEST_STACK) $(BIN)/pytest tests/integration tests/audit tests/ops tests/e2e
 
 test-unit: $(STAMP) ## run the tests that need nothing
 	@$(BIN)/pytest -n auto tests/unit
@@ -80,6 +82,12 @@ diagram: $(STAMP) ## draw README's picture again, from the list of steps
 bench: $(STAMP) ## measure sagas/s, latency and cost per saga on a fresh stack (COMPARE=result.json: beside an older one)
 	@$(LOCAL) --instance bench --port-offset 15000 run \
 		$(BIN)/python -m bench run --audit $(if $(COMPARE),--against $(COMPARE))
+
+dlq: $(STAMP) ## look at dead letters, send them again, drop them (ARGS="list", "show PLACE", "redrive --help")
+	@$(BIN)/python -m ops dlq $(ARGS)
+
+republish: $(STAMP) ## after Kafka lost its log: send again what was published SINCE=2026-11-23T10:00:00Z (ARGS="--dry-run")
+	@$(BIN)/python -m ops republish --since "$(SINCE)" $(ARGS)
 
 lock: $(STAMP) ## pin requirements/*.in again, to the newest that resolve
 	@[ -x .venv/uv/bin/uv ] || { $(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install -q uv; }
