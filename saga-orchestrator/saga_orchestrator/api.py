@@ -153,15 +153,20 @@ async def latest(pool: Pool, saga: SagaInstance) -> SagaInstance:
     return saga
 
 
-def answer(saga: SagaInstance) -> Response:
-    """The saga as the answer to its caller."""
-    content = {
+def standing(saga: SagaInstance) -> dict[str, Any]:
+    """How a checkout stands, as JSON."""
+    return {
         "sagaId": saga.saga_id,
         "orderId": order(saga).order_id,
         "status": saga.status,
         "step": saga.step,
         "reason": saga.reason,
     }
+
+
+def answer(saga: SagaInstance) -> Response:
+    """The saga as the answer to its customer: what became of the checkout decides the status code."""
+    content = standing(saga)
     match saga.status:
         case Status.COMPLETED:
             return json_response(content, 200)

@@ -2,7 +2,7 @@
 
 import hmac
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
@@ -12,26 +12,30 @@ from pydantic import BaseModel, Field
 from chassis.batcher import Batcher
 from chassis.http import traceparent_of
 from chassis.messages import Message
-from chassis.problems import Refused, parse, request_body, responses
-from saga_orchestrator.api import answer
+from chassis.problems import Refused, json_response, parse, request_body, responses
+from saga_orchestrator.api import CheckoutView, standing
 from saga_orchestrator.handlers import Checkout
-from saga_orchestrator.saga import Cancel, IllegalTransition, Resolve, Retry, UnknownSaga
+from saga_orchestrator.saga import Cancel, IllegalTransition, Resolve, Retry, Status, UnknownSaga
 from saga_orchestrator.settings import Settings
 
 log = structlog.get_logger()
 
 Action = Cancel | Retry | Resolve
-ANSWERS = responses(
-    status_400="the body is not JSON",
-    status_401="the bearer token is wrong or missing",
-    status_403="no OPERATOR_TOKEN is set, so nobody may do this",
-    status_404="no such saga",
-    status_409="the saga is not in a state in which this may happen; nothing changed",
-    status_413="the body is too large",
-    status_415="the body is not application/json",
-    status_422="some values are wrong",
-    status_503="the database is away or the queue is full; nothing was accepted",
-)
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"model": CheckoutView, "description": "done, and the saga has ended"},
+    202: {"model": CheckoutView, "description": "done, and the saga goes on"},
+    **responses(
+        status_400="the body is not JSON",
+        status_401="the bearer token is wrong or missing",
+        status_403="no OPERATOR_TOKEN is set, so nobody may do this",
+        status_404="no such saga",
+        status_409="the saga is not in a state in which this may happen; nothing changed",
+        status_413="the body is too large",
+        status_415="the body is not application/json",
+        status_422="some values are wrong",
+        status_503="the database is away or the queue is full; nothing was accepted",
+    ),
+}
 
 
 class Why(BaseModel):
@@ -72,7 +76,8 @@ def routes(batcher: Batcher[Checkout], settings: Settings) -> APIRouter:
                 raise Refused(HTTPStatus.CONFLICT, str(error)) from None
             log.warning("operator action", action=name, saga_id=str(saga_id), reason=why.reason)
             assert handled.row is not None
-            return answer(handled.row.saga)
+            saga = handled.row.saga
+            return json_response(standing(saga), 202 if saga.status is Status.RUNNING else 200)
 
     add("retry", Retry, "Send the awaited command now instead of later")
     add("cancel", Cancel, "Undo the saga; possible up to its pivot")
