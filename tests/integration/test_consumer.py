@@ -1,0 +1,157 @@
+"""The consumer: nothing is lost and nothing stops, whatever dies and whatever somebody writes."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from datetime import datetime
+
+from aiokafka.admin import AIOKafkaAdminClient
+
+from chassis.database import Pool
+from chassis.kafka import header_texts
+from chassis.messages import Message
+from chassis.settings import Settings
+from tests.integration.counters import Bodies, Counter, Counters, add, total
+from tests.integration.counting import counting
+from tests.integration.topics import committed, listening, write
+from tests.support.eventually import eventually
+from tests.support.stack import ROOT
+
+POISON = b"\x00\xffnot a message"
+
+
+class Moody(Counters):
+    """Refuses everything twice."""
+
+    refusals = 2
+
+    def decide(self, row: Counter | None, message: Message, now: datetime) -> tuple[Counter, list[Message]]:
+        if self.refusals:
+            self.refusals -= 1
+            raise RuntimeError("not now")
+        return super().decide(row, message, now)
+
+
+async def assert_total(pool: Pool, message: Message, wanted: int) -> None:
+    assert await total(pool, message.key) == wanted
+
+
+async def assert_committed(admin: AIOKafkaAdminClient, settings: Settings, topic: str, wanted: int) -> None:
+    assert await committed(admin, settings.service, topic) == wanted
+
+
+async def test_an_offset_is_committed_only_after_the_database_has_committed(
+    pool: Pool, settings: Settings, wired: Bodies, admin: AIOKafkaAdminClient
+) -> None:
+    topic, message = wired.add.destination, add(5)
+    async with counting(settings, wired):
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("lock table counters in access exclusive mode")
+            await write(topic, message)
+
+            async def blocked() -> None:
+                assert await pool.fetchval("select count(*) from pg_locks where not granted")
+
+            await eventually(blocked)
+            assert await committed(admin, settings.service, topic) is None
+        await eventually(lambda: assert_committed(admin, settings, topic, 1))
+        await assert_total(pool, message, 5)
+
+
+async def test_a_record_that_was_handled_by_a_process_that_died_comes_again_and_counts_once(
+    pool: Pool, settings: Settings, wired: Bodies, admin: AIOKafkaAdminClient
+) -> None:
+    topic, message = wired.add.destination, add(5)
+    await write(topic, message)
+    assert await die_at("consumer.before_offset_commit", settings) == -signal.SIGKILL
+    await assert_total(pool, message, 5)
+    assert await committed(admin, settings.service, topic) is None
+    async with counting(settings, wired), listening(wired.added.destination) as ear:
+        await eventually(lambda: assert_committed(admin, settings, topic, 1))
+        await assert_total(pool, message, 5)
+        assert len({header_texts(record)["message-id"] for record in await ear.heard(1)}) == 1
+
+
+async def test_a_record_whose_transaction_died_comes_again_and_is_done(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    message = add(5)
+    await write(wired.add.destination, message)
+    assert await die_at("batch.before_commit", settings) == -signal.SIGKILL
+    assert await total(pool, message.key) is None
+    async with counting(settings, wired):
+        await eventually(lambda: assert_total(pool, message, 5))
+
+
+async def test_bytes_that_are_no_message_end_as_a_dead_letter_and_the_partition_goes_on(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    before, after = add(1), add(2)
+    await write(wired.add.destination, before, POISON, after)
+    async with counting(settings, wired), listening(f"{settings.service}.dlq") as ear:
+        await eventually(lambda: assert_total(pool, before, 1))
+        await eventually(lambda: assert_total(pool, after, 2))
+        (letter,) = await ear.heard(1)
+    assert letter.value == POISON
+    assert header_texts(letter)["original-topic"] == wired.add.destination
+    assert header_texts(letter)["original-offset"] == "1"
+    assert "InvalidRecord" in header_texts(letter)["error"]
+
+
+async def test_a_message_that_is_refused_is_tried_later_and_nobody_waits_for_it(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    moody, patient = add(1), add(2)
+    await write(wired.add.destination, moody)
+    async with counting(settings, wired, Moody(wired.added)):
+        await eventually(lambda: assert_total(pool, moody, 1))
+        await write(wired.add.destination, patient)
+        await eventually(lambda: assert_total(pool, patient, 2))
+
+
+async def test_a_message_that_is_always_refused_is_a_dead_letter_after_its_last_try_and_keeps_its_id(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    unlucky = add(13)
+    await write(wired.add.destination, unlucky)
+    dlq = f"{settings.service}.dlq"
+    retries = [f"{settings.service}.retry.{name}" for name in settings.retry_delays_seconds]
+    async with counting(settings, wired), listening(dlq, *retries) as ear:
+        records = await ear.heard(1 + len(retries))
+    assert sorted(record.topic for record in records) == sorted([dlq, *retries])
+    assert {header_texts(record)["message-id"] for record in records} == {str(unlucky.id)}
+    assert await pool.fetchval("select count(*) from inbox") == 0
+
+
+async def test_a_replica_that_leaves_hands_its_work_to_the_other(pool: Pool, settings: Settings, wired: Bodies) -> None:
+    other = settings.model_copy(update={"instance": "other"})
+    first, second = add(1), add(2)
+    async with counting(settings, wired):
+        await write(wired.add.destination, first)
+        await eventually(lambda: assert_total(pool, first, 1))
+    async with counting(other, wired):
+        await write(wired.add.destination, second)
+        await eventually(lambda: assert_total(pool, second, 2))
+        await assert_total(pool, first, 1)
+
+
+async def die_at(point: str, settings: Settings) -> int:
+    """The exit code of a process that consumes until it reaches this crash point."""
+    values = settings.model_dump(mode="json")
+    environment = {name.upper(): v if isinstance(v, str) else json.dumps(v) for name, v in values.items()}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.integration.counting"),
+        cwd=ROOT,
+        env=os.environ | environment | {"CRASH_AT": point},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(30):
+            return await process.wait()
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()

@@ -1,0 +1,62 @@
+"""A background loop that dies takes its process with it, so that somebody starts it again."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import asyncio, signal
+from chassis.loops import background
+
+async def dies():
+    raise RuntimeError("out of luck")
+
+async def lives():
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("cleaned up", flush=True)
+
+async def main(*loops):
+    told = asyncio.Event()
+    if LISTENS:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    async with background(**{loop.__name__: loop for loop in loops}):
+        await asyncio.sleep(0.1 if dies not in loops else 60)
+    print("body ended", flush=True)
+    if dies in loops:
+        await told.wait()
+        print("told to stop", flush=True)
+
+asyncio.run(main(*LOOPS))
+"""
+
+
+def run(loops: str, listens: bool = False) -> subprocess.CompletedProcess[str]:
+    program = PROGRAM.replace("LOOPS", loops).replace("LISTENS", str(listens))
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+
+
+def test_a_loop_that_dies_ends_the_process_and_the_log_says_why() -> None:
+    done = run("(dies, lives)")
+    assert done.returncode == -signal.SIGTERM
+    assert "cleaned up" in done.stdout
+    assert "out of luck" in done.stdout + done.stderr
+
+
+def test_whoever_handles_sigterm_is_told_in_order() -> None:
+    done = run("(dies, lives)", listens=True)
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line in ("cleaned up", "body ended", "told to stop")] == [
+        "cleaned up",
+        "body ended",
+        "told to stop",
+    ]
+
+
+@pytest.mark.parametrize("loops", ["(lives,)", "()"])
+def test_loops_that_live_are_cancelled_when_the_body_ends(loops: str) -> None:
+    done = run(loops)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "body ended")

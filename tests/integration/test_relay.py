@@ -1,0 +1,112 @@
+"""The relay: what was committed is published, once while all is well, and marked when the broker has it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from chassis import outbox
+from chassis.database import Pool
+from chassis.kafka import KafkaTransport, from_record
+from chassis.messages import Message, by_destination
+from chassis.relay import Relay
+from chassis.settings import Settings
+from tests.integration.counters import Bodies
+from tests.integration.topics import listening
+from tests.support.eventually import eventually
+from tests.support.stack import KAFKA_BROKER
+
+NOBODY = "127.0.0.1:1"
+
+
+@asynccontextmanager
+async def relaying(pool: Pool, settings: Settings, wired: Bodies) -> AsyncIterator[Relay]:
+    relay = Relay(pool, settings, [wired.added], KafkaTransport(settings))
+    async with relay.running():
+        yield relay
+
+
+def answers(wired: Bodies, count: int) -> list[Message]:
+    return [
+        Message(wired.added(saga_id=uuid4(), total=total), uuid4(), causation_id=uuid4(), traceparent="00-1-2-01")
+        for total in range(count)
+    ]
+
+
+async def commit(pool: Pool, messages: list[Message], lease_seconds: float = 60) -> None:
+    async with pool.acquire() as connection:
+        await outbox.insert(connection, messages, lease_seconds)
+
+
+async def assert_all_marked(pool: Pool) -> None:
+    assert await outbox.count_backlog(pool, most=1000) == 0
+
+
+async def test_what_was_committed_is_published_as_it_is_and_then_marked(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    messages = answers(wired, 20)
+    async with relaying(pool, settings, wired) as relay, listening(wired.added.destination) as ear:
+        await commit(pool, messages)
+        relay.publish(messages)
+        await eventually(lambda: assert_all_marked(pool))
+        records = await ear.heard(20)
+    table = by_destination([wired.added])
+    assert [from_record(record, table) for record in records] == messages
+    assert [record.key for record in records] == [str(message.key).encode() for message in messages]
+
+
+async def test_what_another_process_left_behind_is_swept_up(pool: Pool, settings: Settings, wired: Bodies) -> None:
+    left = answers(wired, 20)
+    await commit(pool, left, lease_seconds=-1)
+    async with relaying(pool, settings, wired), listening(wired.added.destination) as ear:
+        await eventually(lambda: assert_all_marked(pool))
+        assert {record.value for record in await ear.heard(20)} == {m.body.to_json().encode() for m in left}
+
+
+async def test_two_relays_publish_each_row_once(pool: Pool, settings: Settings, wired: Bodies) -> None:
+    await commit(pool, answers(wired, 200), lease_seconds=-1)
+    settings.relay_lease_seconds = settings.relay_lease_max_seconds = 60
+    settings.relay_sweep_rows = 10
+    async with (
+        relaying(pool, settings, wired),
+        relaying(pool, settings, wired),
+        listening(wired.added.destination) as ear,
+    ):
+        await eventually(lambda: assert_all_marked(pool))
+        assert len(await ear.heard(200)) == 200
+
+
+async def test_nothing_multiplies_while_the_broker_is_away(pool: Pool, settings: Settings, wired: Bodies) -> None:
+    settings.kafka_broker = NOBODY
+    messages = answers(wired, 5)
+    async with relaying(pool, settings, wired) as relay, listening(wired.added.destination) as ear:
+        await commit(pool, messages, settings.relay_lease_seconds)
+        relay.publish(messages)
+
+        async def swept_often() -> None:
+            assert await pool.fetchval("select min(attempts) from outbox") >= 3
+
+        await eventually(swept_often)
+        settings.kafka_broker = KAFKA_BROKER
+        await eventually(lambda: assert_all_marked(pool))
+        assert len(await ear.heard(5)) == 5
+
+
+async def test_what_is_under_way_is_sent_and_marked_before_a_process_ends(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    settings.relay_mark_seconds = 3600
+    kafka = KafkaTransport(settings)
+    messages = answers(wired, 50)
+    await commit(pool, messages)
+    async with Relay(pool, settings, [wired.added], kafka).running():
+
+        async def connected() -> None:
+            assert kafka.ready
+
+        await eventually(connected)
+        sent = [await kafka.send(message) for message in messages]
+    await asyncio.gather(*sent)
+    async with listening(wired.added.destination) as ear:
+        assert len(await ear.heard(50)) == 50

@@ -1,0 +1,57 @@
+"""Reading and writing topics as a stranger would."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from chassis.kafka import headers
+from chassis.messages import Message
+from tests.support.eventually import eventually
+from tests.support.stack import KAFKA_BROKER
+
+
+async def write(topic: str, *messages: Message | bytes) -> None:
+    """In this order, to the topic's only partition; bytes as they are."""
+    async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER) as producer:
+        for message in messages:
+            if isinstance(message, bytes):
+                await producer.send_and_wait(topic, message)
+            else:
+                await producer.send_and_wait(topic, message.body.to_json().encode(), headers=headers(message))
+
+
+class Ear:
+    """Everything that has ever been written to some topics."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+        self._heard: list[ConsumerRecord] = []
+
+    async def heard(self, count: int) -> list[ConsumerRecord]:
+        """All records so far, at least so many."""
+
+        async def enough() -> list[ConsumerRecord]:
+            for records in (await self._consumer.getmany(timeout_ms=50)).values():
+                self._heard += records
+            assert len(self._heard) >= count, f"heard {len(self._heard)} of {count}"
+            return self._heard
+
+        return await eventually(enough)
+
+
+@asynccontextmanager
+async def listening(*topics: str) -> AsyncIterator[Ear]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=KAFKA_BROKER, enable_auto_commit=False, auto_offset_reset="earliest")
+    async with consumer:
+        consumer.assign([TopicPartition(topic, 0) for topic in topics])
+        await consumer.seek_to_beginning()
+        yield Ear(consumer)
+
+
+async def committed(admin: AIOKafkaAdminClient, group: str, topic: str) -> int | None:
+    """The offset from which on this group has handled nothing."""
+    offsets = await admin.list_consumer_group_offsets(group)
+    found = offsets.get(TopicPartition(topic, 0))
+    return found.offset if found else None
