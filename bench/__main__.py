@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import report
+from bench import charts, report
 from bench.cell import measure
 from bench.load import Plan
 from bench.textbook import stack
@@ -108,6 +108,13 @@ def textbook(
 def compare(ours: Path, theirs: Path) -> None:
     """Two results side by side, with ratios."""
     report.compare(console, report.Result.read(ours), report.Result.read(theirs))
+
+
+@app.command()
+def chart(ours: Path, theirs: Path, out: Path = ROOT / "docs" / "performance.svg") -> None:
+    """Two results as bars."""
+    out.write_text(charts.draw([report.Result.read(ours), report.Result.read(theirs)]))
+    console.print(f"written to {out}")
 
 
 async def session(instance: Instance, label: str, plans: list[Plan], warm_up: float) -> report.Result:
