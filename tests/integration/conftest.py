@@ -1,6 +1,7 @@
 """A database, topics and settings of one's own, on the servers that `make test-integration` starts."""
 
 from collections.abc import AsyncIterator
+from importlib.resources import files
 from uuid import uuid4
 
 import asyncpg
@@ -59,6 +60,13 @@ def settings(empty_database: str) -> Settings:
 async def pool(settings: Settings) -> AsyncIterator[Pool]:
     """With the chassis's tables and the counters."""
     async with database.connect(settings, MIGRATIONS) as pool:
+        yield pool
+
+
+@pytest.fixture
+async def sagas(settings: Settings) -> AsyncIterator[Pool]:
+    """With the orchestrator's tables."""
+    async with database.connect(settings, files("saga_orchestrator") / "migrations") as pool:
         yield pool
 
 

@@ -1,0 +1,49 @@
+"""The orchestrator's loops on its database: deadlines fire, and nobody waits in vain."""
+
+import asyncio
+
+from chassis.database import Pool
+from chassis.loops import background
+from saga_orchestrator.deadlines import Deadlines
+from saga_orchestrator.messages import OrderRejected
+from saga_orchestrator.saga import Status
+from saga_orchestrator.settings import Settings
+from saga_orchestrator.waiters import Waiters
+from tests.integration.checkouts import a_start, fail_at_the_payment, replica, stored, tell
+from tests.support.eventually import eventually
+
+
+async def test_a_deadline_that_has_passed_sends_the_command_again_under_its_id(sagas: Pool, settings: Settings) -> None:
+    start = a_start()
+    orchestrator = Settings(**settings.model_dump() | {"deadline_check_seconds": 0.05})
+    async with replica(sagas, settings) as batcher:
+        saga = await tell(batcher, start)
+        await sagas.execute("update sagas set deadline = now() - interval '1 second'")
+        async with background(deadlines=Deadlines(batcher, sagas, orchestrator).run):
+
+            async def tried_again() -> None:
+                assert (await stored(sagas, start)).attempt == 2
+
+            await eventually(tried_again)
+    assert (await stored(sagas, start)).awaiting == saga.awaiting
+    assert await sagas.fetchval("select array_agg(message_id) from outbox") == [saga.awaiting]
+
+
+async def test_a_caller_learns_of_an_end_that_another_replica_brought_about(sagas: Pool, settings: Settings) -> None:
+    start, waiters = a_start(), Waiters(sagas, check_seconds=0.02)
+    async with replica(sagas, settings) as other, background(waiters=waiters.run):
+        with waiters.waiting(start.saga_id) as ended:
+            await fail_at_the_payment(other, start)
+            async with asyncio.timeout(30):
+                saga = await ended
+    assert (saga.status, saga.step, saga.reason) == (Status.FAILED, "PAYMENT_FAILED", "DECLINED")
+
+
+async def test_a_caller_is_not_told_of_a_saga_that_still_runs(sagas: Pool, settings: Settings) -> None:
+    start, waiters = a_start(), Waiters(sagas, check_seconds=0.02)
+    async with replica(sagas, settings) as batcher:
+        with waiters.waiting(start.saga_id) as first, waiters.waiting(start.saga_id) as second:
+            waiters.resolve([await tell(batcher, start)])
+            assert not first.done()
+            waiters.resolve([await tell(batcher, OrderRejected(saga_id=start.saga_id, reason="no"))])
+            assert first.result() is second.result()
