@@ -14,6 +14,7 @@ _POINT, _, _TYPE = os.environ.get("CRASH_AT", "").partition("@")
 POINTS: Final = (
     "batch.before_commit",
     "batch.committed",
+    "relay.leased",
     "relay.before_send",
     "relay.acknowledged",
     "consumer.before_offset_commit",

@@ -151,5 +151,6 @@ class Relay:
             due = await outbox.lease_due(
                 self._pool, room, self._sends, settings.relay_lease_seconds, settings.relay_lease_max_seconds
             )
+            crash_point("relay.leased", [message.type for message in due])
             metrics.swept.inc(len(due))
             self.publish(due)

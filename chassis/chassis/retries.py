@@ -51,7 +51,7 @@ class Retries:
             "failed-at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         } | {name: headers[name] for name in KEPT if name in headers}
         await self._produce(topic, record, [(name, value.encode()) for name, value in new.items()])
-        crash_point("retry.parked")
+        crash_point("retry.parked", [topic])
         metrics.parked.labels(topic).inc()
         log.error("message parked", topic=topic, reason=reason, attempt=attempt, **_place(record))
 
