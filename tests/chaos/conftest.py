@@ -1,0 +1,25 @@
+"""Postgres and Kafka run already (`local --only infra`); the services are processes of the tests' own."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from rich.console import Console
+
+from tests.chaos.system import System, running
+
+FORM = os.environ.get("CHAOS", "short")
+"""short in `make test`; whole in `make chaos`; long in `make chaos LONG=1`."""
+
+
+@pytest.fixture
+async def system() -> AsyncIterator[System]:
+    async with running() as system:
+        yield system
+
+
+@pytest.fixture
+def console(capsys: pytest.CaptureFixture[str]) -> Iterator[Console]:
+    """For progress that is seen while the test runs."""
+    with capsys.disabled():
+        yield Console(highlight=False)
