@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 REPLICAS ?= 1
+CHAOS ?= short
 PACKAGES := chassis order-service payment-service inventory-service saga-orchestrator kafka-init
 BIN := .venv/bin
 STAMP := .venv/.ready
@@ -13,7 +14,7 @@ LOCAL := $(BIN)/python -m local
 TEST_SETTINGS := OPERATOR_TOKEN=test-operator RETRY_DELAYS_SECONDS='{"5s":1,"30s":2,"5m":3}'
 TEST_STACK := $(TEST_SETTINGS) $(LOCAL) --instance test --port-offset 10000 run --replicas $(REPLICAS)
 
-.PHONY: help setup demo up down status logs clean check bench test test-unit test-integration test-e2e audit lock diagram
+.PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
 .PHONY: dlq republish
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
@@ -63,6 +64,9 @@ check: $(STAMP) ## lint, types, imports, Dockerfiles, compose file
 
 test: test-unit ## run every test; the stack that they need is their own
 	@$(TEST_STACK) $(BIN)/pytest tests/integration tests/audit tests/ops tests/e2e
+
+chaos: $(STAMP) ## kill a process at every crash point and see every saga end well (CHAOS=whole: in every scenario)
+	@CHAOS=$(CHAOS) $(LOCAL) --instance chaos --port-offset 21000 run --only infra $(BIN)/pytest tests/chaos
 
 test-unit: $(STAMP) ## run the tests that need nothing
 	@$(BIN)/pytest -n auto tests/unit
