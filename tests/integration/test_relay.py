@@ -1,6 +1,5 @@
 """The relay: what was committed is published, once while all is well, and marked when the broker has it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -93,20 +92,13 @@ async def test_nothing_multiplies_while_the_broker_is_away(pool: Pool, settings:
         assert len(await ear.heard(5)) == 5
 
 
-async def test_what_is_under_way_is_sent_and_marked_before_a_process_ends(
+async def test_what_the_broker_has_is_marked_before_a_process_ends(
     pool: Pool, settings: Settings, wired: Bodies
 ) -> None:
     settings.relay_mark_seconds = 3600
-    kafka = KafkaTransport(settings)
     messages = answers(wired, 50)
-    await commit(pool, messages)
-    async with Relay(pool, settings, [wired.added], kafka).running():
-
-        async def connected() -> None:
-            assert kafka.ready
-
-        await eventually(connected)
-        sent = [await kafka.send(message) for message in messages]
-    await asyncio.gather(*sent)
-    async with listening(wired.added.destination) as ear:
-        assert len(await ear.heard(50)) == 50
+    async with listening(wired.added.destination) as ear, relaying(pool, settings, wired) as relay:
+        await commit(pool, messages)
+        relay.publish(messages)
+        await ear.heard(50)
+    await assert_all_marked(pool)
