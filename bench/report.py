@@ -117,7 +117,8 @@ def compare(console: Console, ours: Result, theirs: Result) -> None:
     for cell_name, cells in by_name(ours).items():
         if other := others.get(cell_name):
             title = f"{cell_name} callers, median of {len(cells)} and {len(other)}"
-            table = Table("", ours.label, theirs.label, "ratio", title=title)
+            labels = [f"{result.label} {result.machine['commit']}" for result in (ours, theirs)]
+            table = Table("", *labels, "ratio", title=title)
             for measure in MEASURES:
                 a, b = median(cells, measure), median(other, measure)
                 table.add_row(measure, f"{a:.4g}", f"{b:.4g}", f"{a / b:.3g}" if b else "")
