@@ -6,13 +6,14 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 REPLICAS ?= 1
-CHAOS ?= short
+CHAOS ?= $(if $(LONG),long,whole)
 PACKAGES := chassis order-service payment-service inventory-service saga-orchestrator kafka-init
 BIN := .venv/bin
 STAMP := .venv/.ready
 LOCAL := $(BIN)/python -m local
 TEST_SETTINGS := OPERATOR_TOKEN=test-operator RETRY_DELAYS_SECONDS='{"5s":1,"30s":2,"5m":3}'
 TEST_STACK := $(TEST_SETTINGS) $(LOCAL) --instance test --port-offset 10000 run --replicas $(REPLICAS)
+CHAOS_STACK := $(LOCAL) --instance chaos --port-offset 21000 run --only infra
 
 .PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
 .PHONY: dlq republish
@@ -50,6 +51,7 @@ logs: $(STAMP) ## show the end of the logs (SERVICE=order-service: of one)
 
 clean: $(STAMP) ## stop everything, remove what the stacks have stored and what the tools have cached
 	@$(LOCAL) --instance test clean
+	@$(LOCAL) --instance chaos --port-offset 21000 clean
 	@$(LOCAL) --instance default clean
 	@rm -rf .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
@@ -64,9 +66,10 @@ check: $(STAMP) ## lint, types, imports, Dockerfiles, compose file
 
 test: test-unit ## run every test; the stack that they need is their own
 	@$(TEST_STACK) $(BIN)/pytest tests/integration tests/audit tests/ops tests/e2e
+	@CHAOS=short $(CHAOS_STACK) $(BIN)/pytest tests/chaos
 
-chaos: $(STAMP) ## kill a process at every crash point and see every saga end well (CHAOS=whole: in every scenario)
-	@CHAOS=$(CHAOS) $(LOCAL) --instance chaos --port-offset 21000 run --only infra $(BIN)/pytest tests/chaos
+chaos: $(STAMP) ## kill, freeze and cut off everything, then audit (LONG=1: longer; CHAOS=short: as `make test` does)
+	@CHAOS=$(CHAOS) $(CHAOS_STACK) $(BIN)/pytest -v tests/chaos
 
 test-unit: $(STAMP) ## run the tests that need nothing
 	@$(BIN)/pytest -n auto tests/unit

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 # Loaded once, before the fork: a service that starts a hundred times would load them a hundred times.
-import httpx_aiohttp  # noqa: F401
+import aiohttp  # noqa: F401
 
 import chassis.app
 import chassis.batcher

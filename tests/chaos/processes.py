@@ -47,11 +47,13 @@ class Process:
         self._said = 0
         self.deaths = 0
 
-    def start(self, crash_at: str = "", **settings: str) -> None:
-        """Begin a new life; `settings` count for this one only."""
+    def start(self, crash_at: str = "", module: str = "", **settings: str) -> None:
+        """Begin a new life; `module` and `settings` count for this one only."""
         self._said = self.log.stat().st_size if self.log.exists() else 0
         environment = self._settings | settings | {"CRASH_AT": crash_at}
-        self._process = FORKS.Process(target=become, args=(self._module, environment, str(self.log)), daemon=True)
+        self._process = FORKS.Process(
+            target=become, args=(module or self._module, environment, str(self.log)), daemon=True
+        )
         self._process.start()
 
     async def ready(self, within: float = 60) -> None:

@@ -1,0 +1,1 @@
+"""Services with one part swapped. The product has no such switches."""
