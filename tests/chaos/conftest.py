@@ -1,6 +1,7 @@
 """Postgres and Kafka run already (`local --only infra`); the services are processes of the tests' own."""
 
 import os
+import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -23,3 +24,11 @@ def console(capsys: pytest.CaptureFixture[str]) -> Iterator[Console]:
     """For progress that is seen while the test runs."""
     with capsys.disabled():
         yield Console(highlight=False)
+
+
+@pytest.fixture
+def seed(console: Console) -> int:
+    """Of all that is random in a test: CHAOS_SEED, or a new one, which is shown."""
+    seed = int(os.environ.get("CHAOS_SEED") or secrets.randbelow(2**32))
+    console.print(f"CHAOS_SEED={seed}")
+    return seed

@@ -21,6 +21,22 @@ ALL_WELL = {"forcePaymentFail": False, "forceInventoryFail": False}
 Saga = Mapping[str, Any]
 
 
+class Customer(httpx.AsyncClient):
+    """A client that counts how often it was let down."""
+
+    let_down = 0
+
+    async def send(self, *arguments: Any, **options: Any) -> httpx.Response:
+        """Count lost connections and answers of 503."""
+        try:
+            answer = await super().send(*arguments, **options)
+        except httpx.TransportError:
+            self.let_down += 1
+            raise
+        self.let_down += answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        return answer
+
+
 class System:
     """Processes by service, the databases behind them, and a customer in front."""
 
@@ -28,7 +44,7 @@ class System:
         self.processes = processes
         self.databases = databases
         self.wire = wire
-        self.http = httpx.AsyncClient(
+        self.http = Customer(
             base_url=processes[ORCHESTRATOR].url, timeout=30, limits=httpx.Limits(max_connections=None)
         )
 
@@ -107,11 +123,11 @@ class System:
 
 @asynccontextmanager
 async def running(
-    settings: Mapping[str, str] = QUICK, modules: Mapping[Service, str] | None = None
+    settings: Mapping[str, str] = QUICK, modules: Mapping[Service, str] | None = None, replica: int = 0
 ) -> AsyncIterator[System]:
     """All four, started; killed on the way out, since whoever starts next recovers what was left."""
     modules = modules or {}
-    processes = {s: Process(s, module=modules.get(s, ""), settings=QUICK | dict(settings)) for s in SERVICES}
+    processes = {s: Process(s, replica, module=modules.get(s, ""), settings=QUICK | dict(settings)) for s in SERVICES}
     try:
         for process in processes.values():
             process.start()

@@ -1,0 +1,81 @@
+"""What no service can read, and what became of it."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from kafka_init.topics import declared_topics
+from tests.e2e.test_poison import GARBAGE
+from tests.support.eventually import eventually
+from tests.support.stack import KAFKA_BROKER
+
+DEAD_LETTERS = [topic for topic in declared_topics() if topic.endswith(".dlq")]
+READ = [topic for topic in declared_topics() if topic not in DEAD_LETTERS]
+SHAPES = [b'{"sagaId": "x"}', b'{"orderId": 1}', b'{"sagaId": null, "orderId": null, "amount": "abc"}']
+BAD_HEADERS = [("message-id", b"x"), ("attempt", b"x"), ("causation-id", b"\xff"), ("traceparent", b"\x00")]
+MEGABYTE = 1_000_000
+AT_ONCE = 200
+
+Place = tuple[str, int, int]
+
+
+def any_poison(dice: random.Random, number: int) -> bytes | None:
+    """Random bytes, a null, a wrong shape; every hundredth is a megabyte."""
+    if number % 100 == 0:
+        return dice.randbytes(MEGABYTE)
+    return dice.choice([dice.randbytes(dice.randint(1, 2000)), dice.choice([*GARBAGE, *SHAPES])])
+
+
+async def pour(amount: int, dice: random.Random) -> set[Place]:
+    """So many records over all topics that anybody reads; where each of them stands."""
+    places: set[Place] = set()
+    async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER, max_request_size=2 * MEGABYTE) as producer:
+        for first in range(0, amount, AT_ONCE):
+            sent = [
+                await producer.send(
+                    READ[number % len(READ)],
+                    any_poison(dice, number),
+                    key=dice.randbytes(8),
+                    headers=BAD_HEADERS if number % 3 == 0 else [],
+                )
+                for number in range(first, min(first + AT_ONCE, amount))
+            ]
+            places |= {(done.topic, done.partition, done.offset) for done in await asyncio.gather(*sent)}
+    return places
+
+
+@asynccontextmanager
+async def dead_letters() -> AsyncIterator["Letters"]:
+    """Those that come from now on."""
+    async with AIOKafkaConsumer(bootstrap_servers=KAFKA_BROKER, enable_auto_commit=False) as consumer:
+        consumer.assign([TopicPartition(topic, 0) for topic in DEAD_LETTERS])
+        await consumer.seek_to_end()
+        yield Letters(consumer)
+
+
+class Letters:
+    """The dead letters that have come, by where they stood, with the reason."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+        self.reasons: dict[Place, str] = {}
+
+    async def hold(self, places: set[Place], within: float = 60) -> None:
+        """Wait until each of these is a dead letter."""
+
+        async def all_there() -> None:
+            for records in (await self._consumer.getmany(timeout_ms=100)).values():
+                for record in records:
+                    self._add({name: value.decode() for name, value in record.headers})
+            missing = places - self.reasons.keys()
+            assert not missing, f"{len(missing)} of {len(places)} are no dead letters, such as {min(missing)}"
+
+        await eventually(all_there, within)
+
+    def _add(self, headers: dict[str, Any]) -> None:
+        origin = [headers[f"original-{part}"] for part in ("topic", "partition", "offset")]
+        self.reasons[origin[0], int(origin[1]), int(origin[2])] = headers["error"]

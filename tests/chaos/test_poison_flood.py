@@ -1,0 +1,28 @@
+"""Poison by the thousand on every topic: nobody falls over, good messages pass, and each bad one is a dead letter."""
+
+import asyncio
+import random
+
+from local.instance import SERVICES
+from tests.chaos.conftest import FORM
+from tests.chaos.poison import dead_letters, pour
+from tests.chaos.system import ALL_WELL, System
+from tests.chaos.verdict import assert_audit_is_clean
+
+AMOUNT = 1_000 if FORM == "short" else 10_000
+CHECKOUT_SECONDS = 10
+
+
+async def test_a_flood_of_poison_ends_as_dead_letters_and_checkouts_go_on(system: System, seed: int) -> None:
+    body = {"userId": "chaos", "totalAmount": 19.99, **ALL_WELL}
+    async with dead_letters() as letters:
+        flood = asyncio.create_task(pour(AMOUNT, random.Random(seed)))
+        answers = [await system.http.post("/checkout", json=body, timeout=CHECKOUT_SECONDS) for _ in range(50)]
+        await letters.hold(await flood)
+
+    assert [answer.status_code for answer in answers] == [200] * len(answers)
+    assert all(letters.reasons.values()), "a dead letter does not say why"
+    await system.ready()
+    assert all(system[service].lives for service in SERVICES), "a service was killed by poison"
+    await system.agree([answer.json()["sagaId"] for answer in answers])
+    await assert_audit_is_clean()
