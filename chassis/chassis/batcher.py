@@ -1,39 +1,29 @@
 """The queue in front of a database: whatever is waiting becomes one transaction.
 
 One message when idle, hundreds under load; the path is the same. Nothing inside one process races,
-and between processes the row locks decide.
+and between processes the versions of the rows decide.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic
-from uuid import UUID
 
 import asyncpg
 import structlog
 
-from chassis import inbox, metrics, outbox
-from chassis.crash import crash_point
-from chassis.database import INFRASTRUCTURE_ERRORS, Connection, Pool, transaction
+from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.decider import Decider, Row
-from chassis.errors import Conflict, Overloaded, Unavailable
+from chassis.errors import Overloaded, Unavailable
 from chassis.loops import Backoff
-from chassis.messages import Body, Command, Message, by_type
+from chassis.messages import Body, Message
 from chassis.settings import Settings
+from chassis.unit_of_work import Handled, UnitOfWork
 
 log = structlog.get_logger()
 
-CONFLICTS = (Conflict, asyncpg.UniqueViolationError)
-"""Another process inserted the same row first: roll back and decide again on what is there now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handled(Generic[Row]):
-    """What a submitter gets back once its message is committed: the row as it is now, and what was sent."""
-
-    row: Row | None
-    outgoing: tuple[Message, ...] = ()
+RACES = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""Another process was faster with one of the rows, and has committed: decide again on what is there now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +36,7 @@ class Waiting(Generic[Row]):
 
 
 class Batcher(Generic[Row]):
-    """Runs load, decide, save over batches; hands each submitter its own result or its own error."""
+    """Takes what waits as one unit of work; hands each submitter its own result or its own error."""
 
     def __init__(
         self,
@@ -57,12 +47,8 @@ class Batcher(Generic[Row]):
         publish: Callable[[list[Message]], None] = lambda _: None,
         committed: Callable[[list[Row]], None] = lambda _: None,
     ) -> None:
-        self._pool = pool
-        self._decider = decider
+        self._unit = UnitOfWork(pool, decider, settings, sends, publish, committed)
         self._settings = settings
-        self._sends: Mapping[str, type[Body]] = by_type(sends)
-        self._publish = publish
-        self._committed = committed
         self._queue: list[Waiting[Row]] = []
         self._work = asyncio.Event()
         self._last_size = 0
@@ -98,22 +84,27 @@ class Batcher(Generic[Row]):
             await self._handle(batch)
 
     async def _handle(self, batch: list[Waiting[Row]]) -> None:
-        conflicts = 0
+        sure, failures = False, 0
         while batch := [waiting for waiting in batch if not waiting.future.done()]:
             try:
-                results = await self._transact([waiting.message for waiting in batch])
+                results = await self._unit.handle([waiting.message for waiting in batch], sure=sure)
+            except RACES:
+                pass
             except INFRASTRUCTURE_ERRORS as error:
                 await self._outlast(batch, error)
             except Exception as error:
-                conflicts += 1
-                if not isinstance(error, CONFLICTS) or conflicts >= self._settings.conflict_tries:
+                failures += sure
+                if failures >= self._tries(error):
                     await self._blame(batch, error)
                     break
             else:
                 self._backoff.reset()
-                for waiting, handled in zip(batch, results, strict=True):
-                    if not waiting.future.done():
-                        waiting.future.set_result(handled)
+                _deliver(batch, results)
+            sure = True
+
+    def _tries(self, error: Exception) -> int:
+        """How often a batch may fail so: a row inserted by another process a moment before is no fault of anybody's."""
+        return self._settings.conflict_tries if isinstance(error, asyncpg.UniqueViolationError) else 1
 
     async def _outlast(self, batch: list[Waiting[Row]], error: Exception) -> None:
         """The database is away: whoever can come back is told so, the others wait."""
@@ -133,57 +124,11 @@ class Batcher(Generic[Row]):
         for waiting in batch:
             await self._handle([waiting])
 
-    async def _transact(self, messages: list[Message]) -> list[Handled[Row]]:
-        """The three lines that everything goes through."""
-        lease = self._settings.relay_lease_seconds
-        key = self._decider.key
-        keys = [key(message) for message in messages]
-        types = [message.type for message in messages]
-        async with transaction(self._pool, self._settings.pool_acquire_seconds) as connection:
-            now, fresh = await inbox.claim(connection, {message.id for message in messages})
-            again = await self._answered_before(connection, messages, fresh)
-            rows = await self._decider.load(connection, sorted(set(keys)))
-            changed: dict[UUID, Row] = {}
-            outgoing: dict[UUID, list[Message]] = {}
-            for row_id, message in zip(keys, messages, strict=True):
-                if message.id not in fresh and (message.id in again or message.id in outgoing):
-                    metrics.duplicates.labels(message.type).inc()
-                    continue
-                fresh.discard(message.id)
-                row, outgoing[message.id] = self._decider.decide(rows.get(row_id), message, now)
-                if row is not None and row is not rows.get(row_id):
-                    rows[row_id] = changed[row_id] = row
-            sent = list({m.id: m for caused in outgoing.values() for m in caused if m.destination}.values())
-            if changed:
-                await self._decider.save(connection, list(changed.values()))
-            if sent:
-                await outbox.insert(connection, sent, lease)
-            crash_point("batch.before_commit", types)
-        crash_point("batch.committed", types)
-        metrics.batch_size.observe(len(messages))
-        self._publish([*sent, *(m for answers in again.values() for m in answers)])
-        self._committed(list(changed.values()))
-        return [
-            Handled(rows.get(row_id), tuple(outgoing.get(message.id) or again.get(message.id) or ()))
-            for row_id, message in zip(keys, messages, strict=True)
-        ]
 
-    async def _answered_before(
-        self, connection: Connection, messages: list[Message], fresh: set[UUID]
-    ) -> dict[UUID, list[Message]]:
-        """Duplicates by id: a command with the answers that it once caused, an event with nothing.
-
-        A command whose answers have been pruned is left out: it is decided again, from the row.
-        """
-        duplicates = {m.id: m for m in messages if m.id not in fresh}
-        again: dict[UUID, list[Message]] = {i: [] for i, m in duplicates.items() if not isinstance(m.body, Command)}
-        commands = duplicates.keys() - again.keys()
-        if commands:
-            lease = self._settings.relay_lease_seconds
-            for answer in await outbox.answer_again(connection, commands, self._sends, lease):
-                assert answer.causation_id is not None
-                again.setdefault(answer.causation_id, []).append(answer)
-        return again
+def _deliver(batch: list[Waiting[Row]], results: list[Handled[Row]]) -> None:
+    for waiting, handled in zip(batch, results, strict=True):
+        if not waiting.future.done():
+            waiting.future.set_result(handled)
 
 
 def _fail(waiting: Waiting[Row], error: Exception) -> None:

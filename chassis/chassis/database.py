@@ -55,13 +55,6 @@ async def connect(settings: Settings, migration_folder: Traversable) -> AsyncIte
         yield pool
 
 
-@asynccontextmanager
-async def transaction(pool: Pool, acquire_seconds: float) -> AsyncIterator[Connection]:
-    """One transaction on a connection of its own; `TimeoutError` when none is free in time."""
-    async with pool.acquire(timeout=acquire_seconds) as connection, connection.transaction():
-        yield connection
-
-
 def _address(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.pghost,

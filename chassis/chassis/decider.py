@@ -1,29 +1,41 @@
-"""What a service gives the chassis: how to load, decide and save its rows. Everything else is the chassis's.
+"""What a service gives the chassis: which rows, what follows, and how they are written. It does no I/O at all.
 
 The decider is Jérémie Chassaing's "Functional Event Sourcing Decider" (2021), here over rows instead of streams.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 from uuid import UUID
 
-from chassis.database import Connection
-from chassis.messages import Message
+from chassis.messages import Body, Message
+from chassis.writes import Write
 
 Row = TypeVar("Row")
 
 
 class Decider(Protocol[Row]):
-    """Load, decide, save."""
+    """Load, decide, save; the chassis runs the SQL. Rows are dataclasses with a `version`, 0 before they are stored."""
+
+    LOAD: ClassVar[str]
+    """`select <key>, … from … where <key> = any($1)`."""
+
+    BEGINS: ClassVar[tuple[type[Body], ...]]
+    """Messages that most likely come before their row is there. A wrong guess costs time, nothing else."""
 
     def key(self, message: Message) -> UUID:
         """The id of the one row that this message is about."""
 
-    async def load(self, connection: Connection, keys: list[UUID]) -> dict[UUID, Row]:
-        """The rows with these (sorted) ids, locked in this order."""
+    def read(self, record: Mapping[str, Any]) -> Row:
+        """A row of `LOAD`."""
 
     def decide(self, row: Row | None, message: Message, now: datetime) -> tuple[Row | None, list[Message]]:
         """The row as it should be (None: there should be none) and what to send. Pure; raising refuses the message."""
 
-    async def save(self, connection: Connection, rows: list[Row]) -> None:
-        """Write the rows that changed; `Conflict` if another process was faster."""
+    def save(self, rows: list[Row]) -> list[Write]:
+        """How these changed rows are written; each only if its stored version is the one that was decided on."""
+
+    def stored(self, row: Row) -> Row | None:
+        """A row that was saved, as the next message finds it; None: not worth remembering."""
+        return replace(row, version=row.version + 1)  # type: ignore[type-var, attr-defined]

@@ -13,10 +13,6 @@ class Unavailable(ChassisError):
     """The database or the broker is away; nothing is known to be accepted, the caller may try again later."""
 
 
-class Conflict(ChassisError):
-    """Another process changed the row first; roll back and run again on what is there now."""
-
-
 class Undeliverable(ChassisError):
     """A receiver gave no usable answer; the outcome is unknown and the same message is sent again."""
 

@@ -3,6 +3,7 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 batch_size = Histogram("batch_messages", "Messages in one transaction", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512))
+loads = Counter("batch_loads", "Batches for which rows had to be loaded; the others were decided from memory")
 duplicates = Counter("duplicate_messages", "Messages that had been handled before", ["type"])
 parked = Counter("parked_messages", "Kafka records moved to a retry topic or the dead letters", ["topic"])
 backlog = Gauge("outbox_backlog_messages", "Committed messages that no receiver has acknowledged yet")

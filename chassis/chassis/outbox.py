@@ -6,6 +6,7 @@ from uuid import UUID
 
 from chassis.database import Connection, Pool
 from chassis.messages import Body, Message
+from chassis.writes import Write
 
 COLUMNS = "message_id, causation_id, type, body, traceparent"
 
@@ -15,9 +16,7 @@ select r.*, now() + make_interval(secs => $8)
 from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::jsonb[], $7::text[]) r
 on conflict (message_id) do update set publish_after = excluded.publish_after, published_at = null"""
 
-ANSWER_AGAIN = f"""
-update outbox set publish_after = now() + make_interval(secs => $2), published_at = null
-where causation_id = any($1::uuid[]) returning {COLUMNS}"""
+FIND_ANSWERS = f"select {COLUMNS} from outbox where causation_id = any($1::uuid[])"
 
 LEASE_DUE = f"""
 update outbox set
@@ -36,26 +35,29 @@ update outbox set published_at = now()
 where message_id = any($1::uuid[]) and published_at is null"""
 
 
-async def insert(connection: Connection, messages: Sequence[Message], lease_seconds: float) -> None:
-    """Write messages that this process will send right after the commit; a message sent again keeps its id."""
-    await connection.execute(
+def write(messages: Sequence[Message], lease_seconds: float) -> Write:
+    """Messages that this process will send right after the commit; one that is sent again keeps its id."""
+    return Write(
         INSERT,
-        [m.id for m in messages],
-        [m.causation_id for m in messages],
-        [m.destination for m in messages],
-        [m.type for m in messages],
-        [m.key for m in messages],
-        [m.body.to_json() for m in messages],
-        [m.traceparent for m in messages],
-        lease_seconds,
+        (
+            [m.id for m in messages],
+            [m.causation_id for m in messages],
+            [m.destination for m in messages],
+            [m.type for m in messages],
+            [m.key for m in messages],
+            [m.body.to_json() for m in messages],
+            [m.traceparent for m in messages],
+            lease_seconds,
+        ),
+        rows=len(messages),
     )
 
 
-async def answer_again(
-    connection: Connection, causes: Iterable[UUID], bodies: Mapping[str, type[Body]], lease_seconds: float
+async def find_answers(
+    connection: Connection, causes: Iterable[UUID], bodies: Mapping[str, type[Body]]
 ) -> list[Message]:
-    """Make the answers to these messages due once more, under their old ids."""
-    return [_message(row, bodies) for row in await connection.fetch(ANSWER_AGAIN, sorted(causes), lease_seconds)]
+    """What these messages once caused, to be sent again under its old id."""
+    return [_message(row, bodies) for row in await connection.fetch(FIND_ANSWERS, sorted(causes))]
 
 
 async def lease_due(

@@ -14,7 +14,7 @@ from chassis import metrics, outbox
 from chassis.crash import crash_point
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.errors import Overloaded
-from chassis.loops import background
+from chassis.loops import background, wait_for
 from chassis.messages import Body, Message, by_type
 from chassis.settings import Settings
 
@@ -41,6 +41,8 @@ class Lane:
         self.transport = transport
         self.queue: deque[Message] = deque()
         self.work = asyncio.Event()
+        self.idle = asyncio.Event()
+        self.idle.set()
 
 
 class Relay:
@@ -72,6 +74,7 @@ class Relay:
             lane = self._others.get(message.destination, self._kafka)
             lane.queue.append(message)
             lane.work.set()
+            lane.idle.clear()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -80,7 +83,11 @@ class Relay:
         loops = {f"{name} connection": lane.transport.run for name, lane in lanes.items()}
         loops |= {f"{name} lane": partial(self._drive, lane) for name, lane in lanes.items()}
         async with background(sweep=self._sweep, mark=self._mark, **loops):
-            yield
+            try:
+                yield
+            finally:
+                for lane in lanes.values():
+                    await wait_for(lane.idle, self._settings.relay_drain_seconds)
         for lane in lanes.values():
             await lane.transport.close()
         await self._mark_acknowledged()
@@ -98,6 +105,7 @@ class Relay:
                     self._landed(message, error)
                 else:
                     sent.add_done_callback(partial(self._acknowledge, message))
+            lane.idle.set()
             metrics.in_flight.set(len(self._in_flight))
 
     def _acknowledge(self, message: Message, done: "asyncio.Future[Any]") -> None:
@@ -126,13 +134,14 @@ class Relay:
 
     async def _mark_acknowledged(self) -> None:
         """Lazily, in batches: an unmarked message is sent again, and its receiver's inbox drops it."""
-        ids, self._acknowledged = self._acknowledged, []
+        ids = list(self._acknowledged)
         try:
             if ids:
                 await outbox.mark_published(self._pool, ids)
         except INFRASTRUCTURE_ERRORS as error:
-            self._acknowledged += ids
             log.warning("could not mark messages as published yet", messages=len(ids), error=repr(error))
+        else:
+            del self._acknowledged[: len(ids)]
 
     async def _sweep(self) -> None:
         while True:

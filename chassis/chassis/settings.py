@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     batch_busy_messages: int = Field(4, description="the size of the last batch from which the batcher counts as busy")
     queue_max_messages: int = 2_000
     conflict_tries: int = 5
+    memory_max_rows: int = Field(20_000, description="rows that a process remembers having written")
 
     kafka_broker: str = "127.0.0.1:9092"
     kafka_session_timeout_ms: int = 6_000
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     relay_sweep_seconds: float = 1.0
     relay_sweep_rows: int = 500
     relay_mark_seconds: float = 0.5
+    relay_drain_seconds: float = Field(2.0, description="how long what was committed may take to be sent on SIGTERM")
     relay_pending_max_messages: int = 5_000
     backlog_max_messages: int = Field(20_000, description="unsent messages from which on nothing new is accepted")
     http_transport_parallel: int = 64

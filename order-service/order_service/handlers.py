@@ -1,34 +1,40 @@
 """Messages in, answers out: the order service's decider."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from chassis.database import Connection
+from chassis.decider import Decider
 from chassis.messages import Message
+from chassis.writes import Write
 from order_service import orders, queries
 from order_service.messages import CreateOrder, SetOrderStatus
 from order_service.orders import Order
 
 
-class Orders:
+class Orders(Decider[Order]):
     """Decides over rows of `orders`."""
+
+    LOAD = queries.LOAD
+    BEGINS = (CreateOrder,)
 
     def key(self, message: Message) -> UUID:
         """One order."""
         return _command(message).order_id
 
-    async def load(self, connection: Connection, keys: list[UUID]) -> dict[UUID, Order]:
-        """Lock the orders."""
-        return await queries.lock_orders(connection, keys)
+    def read(self, record: Mapping[str, Any]) -> Order:
+        """A row of `orders`."""
+        return queries.read(record)
 
     def decide(self, row: Order | None, message: Message, now: datetime) -> tuple[Order | None, list[Message]]:
         """Ask the rules."""
         order, answer = orders.decide(row, _command(message), now)
         return order, [message.cause(answer)]
 
-    async def save(self, connection: Connection, rows: list[Order]) -> None:
+    def save(self, rows: list[Order]) -> list[Write]:
         """Write the orders."""
-        await queries.save_orders(connection, rows)
+        return [queries.save(rows)]
 
 
 def _command(message: Message) -> orders.Command:

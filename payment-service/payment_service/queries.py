@@ -1,13 +1,16 @@
 """The SQL of the payment service; one statement a function."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from chassis.database import Connection, Pool
-from chassis.errors import Conflict
+from chassis.database import Pool
+from chassis.writes import Write
 from payment_service.payments import Payment, Status
 
 COLUMNS = "order_id, saga_id, amount, status, created_at, reason, version"
+
+LOAD = f"select {COLUMNS} from payments where order_id = any($1)"
 
 SAVE = """
 insert into payments (order_id, saga_id, amount, status, created_at, reason, version)
@@ -17,35 +20,29 @@ set status = excluded.status, updated_at = now(), reason = excluded.reason, vers
 where payments.version = excluded.version - 1"""
 
 
-async def lock_payments(connection: Connection, order_ids: list[UUID]) -> dict[UUID, Payment]:
-    """The payments of these orders, locked in this order."""
-    rows = await connection.fetch(
-        f"select {COLUMNS} from payments where order_id = any($1) order by order_id for update", order_ids
-    )
-    return {row["order_id"]: _payment(row) for row in rows}
-
-
-async def save_payments(connection: Connection, payments: list[Payment]) -> None:
-    """Insert the new and update the known; `Conflict` if another process was faster."""
-    done = await connection.execute(
+def save(payments: list[Payment]) -> Write:
+    """Insert the new and update the known, each unless another process was faster."""
+    return Write(
         SAVE,
-        [p.order_id for p in payments],
-        [p.saga_id for p in payments],
-        [p.amount for p in payments],
-        [p.status for p in payments],
-        [p.created_at for p in payments],
-        [p.reason for p in payments],
-        [p.version + 1 for p in payments],
+        (
+            [p.order_id for p in payments],
+            [p.saga_id for p in payments],
+            [p.amount for p in payments],
+            [p.status for p in payments],
+            [p.created_at for p in payments],
+            [p.reason for p in payments],
+            [p.version + 1 for p in payments],
+        ),
+        rows=len(payments),
     )
-    if done != f"INSERT 0 {len(payments)}":
-        raise Conflict("another process changed a payment first")
 
 
 async def find_payment(pool: Pool, order_id: UUID) -> Payment | None:
     """The payment of this order."""
     row = await pool.fetchrow(f"select {COLUMNS} from payments where order_id = $1", order_id)
-    return _payment(row) if row else None
+    return read(dict(row)) if row else None
 
 
-def _payment(row: Any) -> Payment:
+def read(row: Mapping[str, Any]) -> Payment:
+    """A row of `LOAD`."""
     return Payment(**{**row, "status": Status(row["status"])})

@@ -1,17 +1,20 @@
 """Messages in, commands out: the orchestrator's decider."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
-from chassis.database import Connection
+from chassis.decider import Decider
 from chassis.messages import Message
+from chassis.writes import Write
 from saga_orchestrator import queries, saga
-from saga_orchestrator.definition import Saga
+from saga_orchestrator.definition import Saga, Start
 from saga_orchestrator.messages import StartCheckout
 from saga_orchestrator.saga import Kind, LogEntry, SagaInstance, Status
 
@@ -29,8 +32,11 @@ class Checkout:
     log: tuple[LogEntry, ...] = ()
 
 
-class Checkouts:
+class Checkouts(Decider[Checkout]):
     """Decides over rows of `sagas`."""
+
+    LOAD = queries.LOAD
+    BEGINS = (Start,)
 
     def __init__(self, definition: Saga) -> None:
         self._definition = definition
@@ -39,9 +45,9 @@ class Checkouts:
         """One saga."""
         return message.key
 
-    async def load(self, connection: Connection, keys: list[UUID]) -> dict[UUID, Checkout]:
-        """Lock the sagas."""
-        return {key: Checkout(found) for key, found in (await queries.lock_sagas(connection, keys)).items()}
+    def read(self, record: Mapping[str, Any]) -> Checkout:
+        """A row of `sagas`."""
+        return Checkout(queries.read(record))
 
     def decide(self, row: Checkout | None, message: Message, now: datetime) -> tuple[Checkout, list[Message]]:
         """Ask the engine."""
@@ -50,13 +56,23 @@ class Checkouts:
             return row, []
         return Checkout(decision.saga, (row.log if row else ()) + decision.log), list(decision.outgoing)
 
-    async def save(self, connection: Connection, rows: list[Checkout]) -> None:
-        """Write the sagas, their logs, and the idempotency keys of the new ones."""
-        await queries.save_sagas(connection, [row.saga for row in rows])
-        await queries.append_log(connection, [entry for row in rows for entry in row.log])
-        new = [row.saga.start for row in rows if row.saga.version == 0]
-        if keyed := [s for s in new if isinstance(s, StartCheckout) and s.idempotency_key is not None]:
-            await queries.keep_requests(connection, keyed)
+    def save(self, rows: list[Checkout]) -> list[Write]:
+        """The sagas, their logs, and the idempotency keys of the new ones."""
+        new = [row.saga for row in rows if row.saga.version == 0]
+        known = [row.saga for row in rows if row.saga.version]
+        keyed = [s for s in (saga.start for saga in new) if isinstance(s, StartCheckout) and s.idempotency_key]
+        return [
+            *([queries.insert_sagas(new)] if new else []),
+            *([queries.update_sagas(known)] if known else []),
+            queries.append_log([entry for row in rows for entry in row.log]),
+            *([queries.keep_requests(keyed)] if keyed else []),
+        ]
+
+    def stored(self, row: Checkout) -> Checkout | None:
+        """Its log is written; a saga that has ended hears little more."""
+        if row.saga.status is not Status.RUNNING:
+            return None
+        return Checkout(replace(row.saga, version=row.saga.version + 1))
 
 
 def note(rows: list[Checkout]) -> None:

@@ -1,16 +1,17 @@
 """The smallest service that there can be: it adds numbers up, and everybody sees it if a number is added twice."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import asyncpg
 
-from chassis.database import Connection
-from chassis.errors import Conflict
+from chassis.decider import Decider
 from chassis.messages import Body, Command, Event, Message
+from chassis.writes import Write
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -68,8 +69,17 @@ class Counter:
     version: int = 0
 
 
-class Counters:
-    """The decider."""
+SAVE = """
+insert into counters select * from unnest($1::uuid[], $2::int[], $3::int[])
+on conflict (counter_id) do update set total = excluded.total, version = excluded.version
+where counters.version = excluded.version - 1"""
+
+
+class Counters(Decider[Counter]):
+    """Whose first message comes before its row, unless it is a `Noted`."""
+
+    LOAD = "select counter_id, total, version from counters where counter_id = any($1)"
+    BEGINS = (Add,)
 
     def __init__(self, added: type[Added] = Added) -> None:
         self._added = added
@@ -77,9 +87,8 @@ class Counters:
     def key(self, message: Message) -> UUID:
         return message.key
 
-    async def load(self, connection: Connection, keys: list[UUID]) -> dict[UUID, Counter]:
-        query = "select * from counters where counter_id = any($1) order by counter_id for update"
-        return {row["counter_id"]: Counter(**row) for row in await connection.fetch(query, keys)}
+    def read(self, record: Mapping[str, Any]) -> Counter:
+        return Counter(**record)
 
     def decide(self, row: Counter | None, message: Message, now: datetime) -> tuple[Counter, list[Message]]:
         assert isinstance(message.body, Add | Noted)
@@ -90,17 +99,9 @@ class Counters:
         answers = [self._added(saga_id=message.key, total=counter.total)] if isinstance(message.body, Add) else []
         return counter, [message.cause(answer) for answer in answers]
 
-    async def save(self, connection: Connection, rows: list[Counter]) -> None:
-        done = await connection.execute(
-            """insert into counters select * from unnest($1::uuid[], $2::int[], $3::int[])
-               on conflict (counter_id) do update set total = excluded.total, version = excluded.version
-               where counters.version = excluded.version - 1""",
-            [row.counter_id for row in rows],
-            [row.total for row in rows],
-            [row.version + 1 for row in rows],
-        )
-        if done != f"INSERT 0 {len(rows)}":
-            raise Conflict("another process was faster")
+    def save(self, rows: list[Counter]) -> list[Write]:
+        columns = [r.counter_id for r in rows], [r.total for r in rows], [r.version + 1 for r in rows]
+        return [Write(SAVE, columns, rows=len(rows))]
 
 
 def add(number: int = 1, counter_id: UUID | None = None) -> Message:

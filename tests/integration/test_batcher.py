@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from uuid import UUID, uuid4
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
 
 import pytest
 
 from chassis import database
 from chassis.batcher import Batcher
-from chassis.database import Connection, Pool
+from chassis.database import Pool
 from chassis.errors import Overloaded, Unavailable
 from chassis.loops import background
 from chassis.messages import Message
 from chassis.relay import Relay
 from chassis.settings import Settings
+from chassis.writes import Write
 from tests.integration.counters import MIGRATIONS, Added, Counter, Counters, Noted, Superstition, add, total
 
 
@@ -26,31 +27,32 @@ async def batching(pool: Pool, settings: Settings, decider: Counters | None = No
         yield batcher
 
 
+DIE = Write(
+    """insert into inbox select gen_random_uuid()
+       where pg_terminate_backend(pg_backend_pid()) and pg_sleep(1) is not null""",
+    (),
+)
+
+
 class Mortal(Counters):
     """The server ends the connection in the middle of the first save."""
 
     alive = True
 
-    async def save(self, connection: Connection, rows: list[Counter]) -> None:
-        await super().save(connection, rows)
-        if self.alive:
-            self.alive = False
-            await connection.execute("select pg_terminate_backend(pg_backend_pid())")
+    def save(self, rows: list[Counter]) -> list[Write]:
+        fatal, self.alive = self.alive, False
+        return [*super().save(rows), *([DIE] if fatal else [])]
 
 
-class Meeting(Counters):
-    """The first load waits until another process has loaded, too."""
+class Forgetful(Counters):
+    """Remembers nothing of what it has written, as if another process had."""
 
-    def __init__(self, barrier: asyncio.Barrier) -> None:
-        super().__init__()
-        self._barrier: asyncio.Barrier | None = barrier
+    def stored(self, _: Counter) -> None:
+        return None
 
-    async def load(self, connection: Connection, keys: list[UUID]) -> dict[UUID, Counter]:
-        rows = await super().load(connection, keys)
-        barrier, self._barrier = self._barrier, None
-        if barrier:
-            await barrier.wait()
-        return rows
+
+ISSUED = "select pg_current_xact_id()::text::bigint"
+"""The number of transactions that have written; asking counts as one, too."""
 
 
 async def test_what_waits_becomes_one_transaction(pool: Pool, settings: Settings) -> None:
@@ -124,10 +126,48 @@ async def test_a_command_whose_answers_are_pruned_is_decided_again_from_the_row(
 
 
 async def test_of_two_processes_that_insert_the_same_row_the_loser_tries_again(pool: Pool, settings: Settings) -> None:
-    counter_id, barrier = uuid4(), asyncio.Barrier(2)
-    async with batching(pool, settings, Meeting(barrier)) as one, batching(pool, settings, Meeting(barrier)) as other:
+    counter_id = uuid4()
+    async with batching(pool, settings) as one, batching(pool, settings) as other:
         await asyncio.gather(one.submit(add(1, counter_id)), other.submit(add(10, counter_id)))
     assert await total(pool, counter_id) == 11
+
+
+async def test_two_processes_that_take_turns_never_go_by_what_they_remember(pool: Pool, settings: Settings) -> None:
+    counter_id = uuid4()
+    async with batching(pool, settings) as one, batching(pool, settings) as other:
+        for _ in range(3):
+            await one.submit(add(1, counter_id))
+            await other.submit(add(10, counter_id))
+        handled = await one.submit(Message.new(Noted(saga_id=counter_id, number=100)))
+    assert handled.row == Counter(counter_id, total=133, version=6)
+    assert await total(pool, counter_id) == 133
+
+
+async def test_many_processes_and_many_messages_for_one_row_lose_none(pool: Pool, settings: Settings) -> None:
+    counter_id = uuid4()
+    async with AsyncExitStack() as stack:
+        many = [await stack.enter_async_context(batching(pool, settings)) for _ in range(4)]
+        await asyncio.gather(*(batcher.put(add(1, counter_id)) for batcher in many for _ in range(50)))
+    assert await total(pool, counter_id) == 200
+
+
+async def test_a_row_that_is_not_remembered_is_loaded(pool: Pool, settings: Settings) -> None:
+    counter_id = uuid4()
+    async with batching(pool, settings, Forgetful()) as batcher:
+        await batcher.submit(add(1, counter_id))
+        await batcher.submit(Message.new(Noted(saga_id=counter_id, number=10)))
+        await batcher.submit(add(100, counter_id))
+    assert await total(pool, counter_id) == 111
+
+
+async def test_a_row_that_is_remembered_costs_one_transaction(pool: Pool, settings: Settings) -> None:
+    counter_id = uuid4()
+    before = await pool.fetchval(ISSUED)
+    async with batching(pool, settings) as batcher:
+        for _ in range(21):
+            await batcher.submit(add(1, counter_id))
+    assert await pool.fetchval(ISSUED) - before - 1 == 21
+    assert await total(pool, counter_id) == 21
 
 
 async def test_a_patient_message_outlives_a_lost_connection_and_is_done_once(pool: Pool, settings: Settings) -> None:

@@ -1,39 +1,30 @@
-"""The inbox lets one transaction have a message, and the next only if the first did not keep it."""
+"""The inbox: of two processes that get the same message, one keeps it."""
 
 import asyncio
-from uuid import UUID, uuid4
+from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from chassis import inbox
-from chassis.database import Connection, Pool
-from tests.support.eventually import eventually
+from chassis.database import Pool
+from chassis.settings import Settings
+from chassis.writes import save
+from tests.integration.counters import add, total
+from tests.integration.test_batcher import batching
 
 
-async def test_an_id_is_fresh_once(pool: Pool) -> None:
+async def test_an_id_is_entered_once_and_takes_the_rest_of_its_batch_with_it(pool: Pool) -> None:
     first, second, third = uuid4(), uuid4(), uuid4()
-    async with pool.acquire() as connection:
-        assert (await inbox.claim(connection, {first, second}))[1] == {first, second}
-        assert (await inbox.claim(connection, {second, third}))[1] == {third}
-        assert (await inbox.claim(connection, set()))[1] == set()
+    await save(pool, [inbox.enter({first, second})])
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await save(pool, [inbox.enter({second, third})])
+    assert {row["message_id"] for row in await pool.fetch("select message_id from inbox")} == {first, second}
 
 
-@pytest.mark.parametrize("kept", [True, False])
-async def test_a_second_claim_waits_for_the_first_transaction(pool: Pool, kept: bool) -> None:
-    message_id = uuid4()
-    async with pool.acquire() as first, pool.acquire() as second:
-        transaction = first.transaction()
-        await transaction.start()
-        await inbox.claim(first, [message_id])
-        waiting = asyncio.create_task(fresh(second, message_id))
-        await eventually(lambda: assert_waits(pool))
-        await (transaction.commit() if kept else transaction.rollback())
-        assert await waiting == (set() if kept else {message_id})
-
-
-async def fresh(connection: Connection, message_id: UUID) -> set[UUID]:
-    return (await inbox.claim(connection, [message_id]))[1]
-
-
-async def assert_waits(pool: Pool) -> None:
-    assert await pool.fetchval("select count(*) from pg_locks where not granted") == 1
+async def test_a_message_that_two_processes_get_at_once_is_handled_by_one(pool: Pool, settings: Settings) -> None:
+    messages = [add(5) for _ in range(50)]
+    async with batching(pool, settings) as one, batching(pool, settings) as other:
+        handled = await asyncio.gather(*(batcher.put(message) for message in messages for batcher in (one, other)))
+    assert [await total(pool, message.key) for message in messages] == [5] * len(messages)
+    assert [h.outgoing for h in handled[::2]] == [h.outgoing for h in handled[1::2]]

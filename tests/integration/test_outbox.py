@@ -2,11 +2,10 @@
 
 from uuid import uuid4
 
-import pytest
-
 from chassis import outbox
 from chassis.database import Pool
 from chassis.messages import Message, by_type
+from chassis.writes import save
 from tests.integration.counters import Added
 
 TABLE = by_type([Added])
@@ -19,8 +18,7 @@ def answer(total: int = 1) -> Message:
 
 async def write(pool: Pool, *messages: Message, lease_seconds: float = -1) -> None:
     """Rows that were due a second ago, as after a crash; or under a lease."""
-    async with pool.acquire() as connection:
-        await outbox.insert(connection, messages, lease_seconds)
+    await save(pool, [outbox.write(messages, lease_seconds)])
 
 
 async def sweep(pool: Pool, rows: int = 100) -> list[Message]:
@@ -67,16 +65,12 @@ async def test_two_sweeps_at_once_share_the_rows_and_do_not_wait_for_each_other(
     assert {m.id for m in first} | {m.id for m in second} == {m.id for m in messages}
 
 
-@pytest.mark.parametrize("published", [True, False])
-async def test_an_answer_becomes_due_again_under_its_old_id(pool: Pool, published: bool) -> None:
+async def test_the_answers_to_a_message_are_found_by_what_caused_them(pool: Pool) -> None:
     message, other = answer(), answer()
     assert message.causation_id is not None
-    await write(pool, message, other, lease_seconds=LONG)
-    if published:
-        await outbox.mark_published(pool, [message.id, other.id])
+    await write(pool, message, other)
     async with pool.acquire() as connection:
-        assert await outbox.answer_again(connection, [message.causation_id], TABLE, -1) == [message]
-    assert await sweep(pool) == [message]
+        assert await outbox.find_answers(connection, [message.causation_id], TABLE) == [message]
 
 
 async def test_a_message_that_is_written_again_is_sent_again_under_its_id(pool: Pool) -> None:

@@ -10,6 +10,7 @@ from chassis.kafka import KafkaTransport, from_record
 from chassis.messages import Message, by_destination
 from chassis.relay import Relay
 from chassis.settings import Settings
+from chassis.writes import save
 from tests.integration.counters import Bodies
 from tests.integration.topics import listening
 from tests.support.eventually import eventually
@@ -33,8 +34,7 @@ def answers(wired: Bodies, count: int) -> list[Message]:
 
 
 async def commit(pool: Pool, messages: list[Message], lease_seconds: float = 60) -> None:
-    async with pool.acquire() as connection:
-        await outbox.insert(connection, messages, lease_seconds)
+    await save(pool, [outbox.write(messages, lease_seconds)])
 
 
 async def assert_all_marked(pool: Pool) -> None:

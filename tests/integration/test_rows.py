@@ -13,8 +13,8 @@ import pytest
 
 from chassis import database
 from chassis.database import Pool
-from chassis.errors import Conflict
 from chassis.settings import Settings
+from chassis.writes import save
 from inventory_service import queries as inventory
 from inventory_service.reservations import Reservation
 from inventory_service.reservations import Status as Stock
@@ -28,13 +28,12 @@ from payment_service.payments import Status as Money
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 ORDER, SAGA = uuid4(), uuid4()
 
-Case = tuple[str, str, Any, Any, Any, Any, Any]
+Case = tuple[str, str, Any, Any, Any, Any]
 CASES: list[Case] = [
     (
         "order_service",
         "orders",
-        orders.save_orders,
-        orders.lock_orders,
+        orders,
         orders.find_order,
         Order(ORDER, "alice", Decimal("19.99"), Stage.PENDING, NOW),
         Stage.CONFIRMED,
@@ -42,8 +41,7 @@ CASES: list[Case] = [
     (
         "payment_service",
         "payments",
-        payments.save_payments,
-        payments.lock_payments,
+        payments,
         payments.find_payment,
         Payment(ORDER, SAGA, Decimal("9999999999.99"), Money.CHARGED, NOW),
         Money.REFUNDED,
@@ -51,8 +49,7 @@ CASES: list[Case] = [
     (
         "inventory_service",
         "reservations",
-        inventory.save_reservations,
-        inventory.lock_reservations,
+        inventory,
         inventory.find_reservation,
         Reservation(ORDER, SAGA, Stock.RESERVED, NOW, "why"),
         Stock.RELEASED,
@@ -64,16 +61,15 @@ class Table:
     """The rows of one participant."""
 
     def __init__(self, pool: Pool, case: Case) -> None:
-        _, self.name, self._save, self._lock, self._find, self.row, self.next_status = case
+        _, self.name, self._queries, self._find, self.row, self.next_status = case
         self.pool = pool
 
     async def save(self, *rows: Any) -> None:
-        async with self.pool.acquire() as connection, connection.transaction():
-            await self._save(connection, list(rows))
+        await save(self.pool, [self._queries.save(list(rows))])
 
-    async def lock(self, *order_ids: UUID) -> Any:
-        async with self.pool.acquire() as connection:
-            return await self._lock(connection, list(order_ids))
+    async def load(self, *order_ids: UUID) -> Any:
+        found = await self.pool.fetch(self._queries.LOAD, list(order_ids))
+        return {row["order_id"]: self._queries.read(dict(row)) for row in found}
 
     async def find(self) -> Any:
         return await self._find(self.pool, ORDER)
@@ -89,14 +85,14 @@ async def test_a_row_comes_back_as_it_was_saved_one_version_on(table: Table) -> 
     await table.save(table.row)
     stored = replace(table.row, version=1)
     assert await table.find() == stored
-    assert await table.lock(ORDER, uuid4()) == {ORDER: stored}
+    assert await table.load(ORDER, uuid4()) == {ORDER: stored}
 
 
 async def test_a_row_is_changed_in_place_and_others_are_left_alone(table: Table) -> None:
     other = replace(table.row, order_id=uuid4())
     await table.save(table.row, other)
     await table.save(replace(table.row, status=table.next_status, version=1))
-    assert await table.lock(ORDER, other.order_id) == {
+    assert await table.load(ORDER, other.order_id) == {
         ORDER: replace(table.row, status=table.next_status, version=2),
         other.order_id: replace(other, version=1),
     }
@@ -105,7 +101,7 @@ async def test_a_row_is_changed_in_place_and_others_are_left_alone(table: Table)
 @pytest.mark.parametrize("version", [0, 2])
 async def test_a_row_that_another_process_has_changed_is_a_conflict(table: Table, version: int) -> None:
     await table.save(table.row)
-    with pytest.raises(Conflict):
+    with pytest.raises(asyncpg.SerializationError):
         await table.save(replace(table.row, order_id=uuid4()), replace(table.row, version=version))
     assert await table.pool.fetchval(f"select count(*) from {table.name}") == 1
 
@@ -117,4 +113,4 @@ async def test_a_status_that_nobody_knows_is_refused(table: Table) -> None:
 
 async def test_what_is_not_there_is_none(table: Table) -> None:
     assert await table.find() is None
-    assert await table.lock(ORDER) == {}
+    assert await table.load(ORDER) == {}

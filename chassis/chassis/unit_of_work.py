@@ -1,0 +1,165 @@
+"""Load, decide, save: the three lines that every message goes through, for a whole batch in one transaction.
+
+Mostly nothing is loaded. A batch is first decided on what this process remembers (its own last write of a row, or that
+there is none yet), and the one statement that saves it refuses what another process has changed meanwhile. Only then
+is it loaded and decided again. The unit of work is Fowler's ("Patterns of Enterprise Application Architecture", 2002).
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain, islice
+from typing import Any, Generic
+from uuid import UUID
+
+from chassis import inbox, metrics, outbox
+from chassis.crash import crash_point
+from chassis.database import Connection, Pool
+from chassis.decider import Decider, Row
+from chassis.memory import DatabaseClock, Memory
+from chassis.messages import Body, Command, Message, by_type
+from chassis.settings import Settings
+from chassis.writes import Write, save
+
+LOAD = f"""
+select now() as now, handled.message_id as handled, row.*
+from (values (1)) as always
+left join (({inbox.HANDLED}) as handled full join ({{}}) as row on false) on true"""
+"""The rows with the keys $1, the ids among $2 that were handled before, and always the clock."""
+
+KEY = 2
+"""Where the key of the row stands in a record of LOAD."""
+
+Outgoing = dict[UUID, list[Message]]
+"""What is to be sent, by the id of the message that caused it."""
+
+
+class Unsure(Exception):
+    """What this process remembers led to no write, which would have checked it; load, and decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handled(Generic[Row]):
+    """What a submitter gets back once its message is committed: the row as it is now, and what was sent."""
+
+    row: Row | None
+    outgoing: tuple[Message, ...] = ()
+
+
+@dataclass(slots=True)
+class Known(Generic[Row]):
+    """What a batch is decided on: rows, the clock, ids handled before, and what those of them once caused."""
+
+    rows: dict[UUID, Row]
+    now: datetime
+    handled: set[UUID] = field(default_factory=set)
+    again: Outgoing = field(default_factory=dict)
+
+
+class UnitOfWork(Generic[Row]):
+    """Handles batches, one at a time."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        decider: Decider[Row],
+        settings: Settings,
+        sends: Iterable[type[Body]],
+        publish: Callable[[list[Message]], None],
+        committed: Callable[[list[Row]], None],
+    ) -> None:
+        self._pool = pool
+        self._decider = decider
+        self._settings = settings
+        self._sends: Mapping[str, type[Body]] = by_type(sends)
+        self._publish = publish
+        self._committed = committed
+        self._load_sql = LOAD.format(decider.LOAD)
+        self._memory: Memory[Row] = Memory(settings.memory_max_rows)
+        self._clock = DatabaseClock()
+
+    async def handle(self, messages: list[Message], *, sure: bool) -> list[Handled[Row]]:
+        """All of them or none; what became of each. Not sure: on what is remembered, as far as that goes.
+
+        `SerializationError` and `UniqueViolationError` mean that another process was faster, or memory wrong.
+        """
+        keys = [self._decider.key(message) for message in messages]
+        types = [message.type for message in messages]
+        async with self._pool.acquire(timeout=self._settings.pool_acquire_seconds) as connection:
+            known = await self._load(connection, keys, messages, sure)
+            changed, outgoing = self._decide(keys, messages, known)
+            if not sure and len(changed) < len(set(keys)):
+                raise Unsure
+            sent = _to_send(outgoing, known.again)
+            writes = self._writes(outgoing.keys() - known.handled, changed, sent)
+            crash_point("batch.before_commit", types)
+            if writes:
+                self._clock.heard(await save(connection, writes))
+        crash_point("batch.committed", types)
+        metrics.batch_size.observe(len(messages))
+        for key, row in changed.items():
+            self._memory.keep(key, self._decider.stored(row))
+        self._publish(sent)
+        self._committed(list(changed.values()))
+        return [
+            Handled(known.rows.get(key), tuple(outgoing.get(message.id) or known.again.get(message.id) or ()))
+            for key, message in zip(keys, messages, strict=True)
+        ]
+
+    async def _load(self, connection: Connection, keys: list[UUID], messages: list[Message], sure: bool) -> Known[Row]:
+        """One SELECT for what is not remembered; all of it, and who was here before, if it must be sure."""
+        rows = {} if sure else self._memory.recall(keys)
+        begins = self._decider.BEGINS
+        missing = {k for k, m in zip(keys, messages, strict=True) if k not in rows and not isinstance(m.body, begins)}
+        now = self._clock.now()
+        if now is not None and not missing and not sure:
+            return Known(rows, now)
+        metrics.loads.inc()
+        wanted, ids = (set(keys), [m.id for m in messages]) if sure else (missing, [])
+        records = await connection.fetch(self._load_sql, sorted(wanted), ids)
+        rows |= dict(self._read(record) for record in records if record[KEY] is not None)
+        handled = {record["handled"] for record in records} - {None}
+        return Known(rows, records[0]["now"], handled, await self._answered(connection, messages, handled))
+
+    def _read(self, record: Any) -> tuple[UUID, Row]:
+        return record[KEY], self._decider.read(dict(islice(record.items(), KEY, None)))
+
+    async def _answered(self, connection: Connection, messages: list[Message], handled: set[UUID]) -> Outgoing:
+        """Duplicates: a command with the answers that it once caused, an event with nothing.
+
+        A command whose answers have been pruned is left out: it is decided again, from the row.
+        """
+        duplicates = {m.id: m for m in messages if m.id in handled}
+        again: Outgoing = {i: [] for i, m in duplicates.items() if not isinstance(m.body, Command)}
+        if commands := duplicates.keys() - again.keys():
+            for answer in await outbox.find_answers(connection, commands, self._sends):
+                assert answer.causation_id is not None
+                again.setdefault(answer.causation_id, []).append(answer)
+        return again
+
+    def _decide(self, keys: list[UUID], messages: list[Message], known: Known[Row]) -> tuple[dict[UUID, Row], Outgoing]:
+        """One message after the other, on the row as the one before left it."""
+        changed: dict[UUID, Row] = {}
+        outgoing: Outgoing = {}
+        for key, message in zip(keys, messages, strict=True):
+            if message.id in known.again or message.id in outgoing:
+                metrics.duplicates.labels(message.type).inc()
+                continue
+            before = known.rows.get(key)
+            row, outgoing[message.id] = self._decider.decide(before, message, known.now)
+            if row is not None and row is not before:
+                known.rows[key] = changed[key] = row
+        return changed, outgoing
+
+    def _writes(self, fresh: Collection[UUID], changed: Mapping[UUID, Row], sent: list[Message]) -> list[Write]:
+        """Sorted by key, so that two processes with overlapping batches wait for each other instead of deadlocking."""
+        return [
+            *([inbox.enter(fresh)] if fresh else []),
+            *(self._decider.save([changed[key] for key in sorted(changed)]) if changed else []),
+            *([outbox.write(sent, self._settings.relay_lease_seconds)] if sent else []),
+        ]
+
+
+def _to_send(*outgoing: Outgoing) -> list[Message]:
+    """Each once, though two messages of a batch may have caused the same."""
+    return list({m.id: m for some in outgoing for m in chain(*some.values()) if m.destination}.values())
