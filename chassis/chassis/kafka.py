@@ -1,10 +1,11 @@
 """Messages to and from Kafka records, and the two clients with every unsafe default replaced."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
+from zlib import crc32
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
@@ -35,9 +36,9 @@ def header_texts(record: ConsumerRecord) -> dict[str, str]:
     return {name: value.decode(errors="replace") for name, value in record.headers if value is not None}
 
 
-def message_id_of(record: ConsumerRecord) -> UUID:
+def message_id_of(record: ConsumerRecord, headers: Mapping[str, str]) -> UUID:
     """A foreign sender gives no `message-id`: then the place in the log decides, the same at every redelivery."""
-    given = _uuid(header_texts(record).get("message-id"))
+    given = _uuid(headers.get("message-id"))
     return given or uuid5(NAMESPACE_URL, f"kafka:{record.topic}/{record.partition}/{record.offset}")
 
 
@@ -55,7 +56,7 @@ def from_record(record: ConsumerRecord, reads: Mapping[str, type[Body]]) -> Mess
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         raise InvalidRecord(problems) from error
-    return Message(body, message_id_of(record), _uuid(found.get("causation-id")), found.get("traceparent"))
+    return Message(body, message_id_of(record, found), _uuid(found.get("causation-id")), found.get("traceparent"))
 
 
 def consumer(settings: Settings) -> AIOKafkaConsumer:
@@ -149,9 +150,15 @@ class KafkaTransport:
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
+            partitioner=_partition,
             request_timeout_ms=self._settings.kafka_request_timeout_ms,
             max_request_size=self._settings.kafka_max_request_bytes,
         )
+
+
+def _partition(key: bytes | None, partitions: Sequence[int], _: Sequence[int]) -> int:
+    """By key, as aiokafka's own does, whose hash is written in Python."""
+    return partitions[crc32(key or b"") % len(partitions)]
 
 
 def _uuid(text: str | None) -> UUID | None:

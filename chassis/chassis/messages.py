@@ -26,8 +26,8 @@ def _plain_number(value: Decimal) -> int | float:
 
 Money = Annotated[
     Decimal,
-    BeforeValidator(_only_a_number, json_schema_input_type=float),
     Field(gt=0, max_digits=12, decimal_places=2, allow_inf_nan=False),
+    BeforeValidator(_only_a_number, json_schema_input_type=float),
     PlainSerializer(_plain_number, return_type=int | float),
 ]
 """An exact amount with at most two decimals, numeric(12,2) in SQL, a plain JSON number on the wire."""

@@ -95,29 +95,29 @@ def responses(**problems: str) -> dict[int | str, dict[str, Any]]:
 def install(app: FastAPI) -> None:
     """Answer every error of this application with a problem."""
 
-    @app.exception_handler(Refused)
-    async def refused(_: Request, error: Refused) -> Response:
-        return problem_response(error.status, error.detail, error.errors)
+    async def answer(request: Request, error: Exception) -> Response:
+        return problem_of(request, error)
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        errors = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
-        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "some values are wrong, see errors", errors)
+    for kind in (Refused, RequestValidationError, HTTPException, Overloaded, Unavailable, Exception):
+        app.add_exception_handler(kind, answer)
 
-    @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
-        return problem_response(error.status_code, str(error.detail), headers=dict(error.headers or {}))
 
-    @app.exception_handler(Overloaded)
-    @app.exception_handler(Unavailable)
-    async def later(_: Request, error: Overloaded | Unavailable) -> Response:
-        detail = f"{error}; try again, best with the same Idempotency-Key"
-        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
-
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> Response:
-        log.error("a request failed unexpectedly", path=request.url.path, exc_info=error)
-        return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error; the service's log says more")
+def problem_of(request: Request, error: Exception) -> Response:
+    """The answer to a request that ended so."""
+    match error:
+        case Refused():
+            return problem_response(error.status, error.detail, error.errors)
+        case RequestValidationError():
+            errors = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
+            return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "some values are wrong, see errors", errors)
+        case HTTPException():
+            return problem_response(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+        case Overloaded() | Unavailable():
+            detail = f"{error}; try again, best with the same Idempotency-Key"
+            later = {"Retry-After": RETRY_AFTER_SECONDS}
+            return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=later)
+    log.error("a request failed unexpectedly", path=request.url.path, exc_info=error)
+    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error; the service's log says more")
 
 
 def _fields(error: ValidationError) -> list[dict[str, str]]:

@@ -45,7 +45,7 @@ class Retries:
             "original-topic": earlier.get("original-topic", record.topic),
             "original-partition": earlier.get("original-partition", str(record.partition)),
             "original-offset": earlier.get("original-offset", str(record.offset)),
-            "message-id": str(message_id_of(record)),
+            "message-id": str(message_id_of(record, headers)),
             "attempt": str(attempt),
             "error": reason,
             "failed-at": datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from chassis.batcher import Batcher
 from chassis.database import Pool
+from chassis.hot import HotRoutes
 from chassis.http import message_from
 from chassis.messages import Money
 from chassis.problems import parse, problem_response, request_body, responses
@@ -63,7 +64,7 @@ COMMON = {
 FOUND: dict[int | str, dict[str, Any]] = {200: {"model": OrderView, "description": "the order was there already"}}
 
 
-def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
+def routes(batcher: Batcher[Order], pool: Pool, hot: HotRoutes) -> APIRouter:
     """The order service's routes."""
     router = APIRouter()
 
@@ -113,6 +114,9 @@ def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
             total_amount=wanted.total_amount,
         )
         return await answer(request, command)
+
+    hot.add("POST", "/orders", create_order)
+    hot.add("PATCH", "/orders/{order_id:uuid}/status", set_status)
 
     @router.get(
         "/orders/{order_id}",

@@ -22,7 +22,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with database.connect(settings, files("order_service") / "migrations") as pool:
         batcher = Batcher(pool, Orders(), settings)
         async with background(batcher=batcher.run, housekeeping=Housekeeping(pool, settings).run):
-            app.include_router(api.routes(batcher, pool))
+            app.include_router(api.routes(batcher, pool, app.state.hot))
             app.include_router(health.routes(pool))
             yield
 

@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 from chassis.batcher import Batcher
 from chassis.crash import crash_point
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from chassis.hot import HotRoutes
 from chassis.http import traceparent_of
 from chassis.messages import Message, Money
 from chassis.problems import Refused, json_response, parse, problem_response, request_body, responses
@@ -92,7 +93,12 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 
 
 def routes(
-    batcher: Batcher[Checkout], waiters: Waiters, pool: Pool, settings: Settings, admit: Callable[[], None]
+    batcher: Batcher[Checkout],
+    waiters: Waiters,
+    pool: Pool,
+    settings: Settings,
+    hot: HotRoutes,
+    admit: Callable[[], None],
 ) -> APIRouter:
     """The orchestrator's routes; `admit` raises while nothing new can be accepted."""
     router = APIRouter()
@@ -112,6 +118,8 @@ def routes(
                 await asyncio.wait([ended], timeout=settings.checkout_wait_seconds)
                 saga = ended.result() if ended.done() else await latest(pool, saga)
         return answer(saga)
+
+    hot.add("POST", "/checkout", checkout)
 
     @router.get(
         "/sagas/{saga_id}",

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from typing import Any, Self
 
 from chassis.messages import SUBMITTER, Body, Command, Event
@@ -90,6 +91,7 @@ class Saga:
         return [fault for fault, present in checks.items() if present]
 
 
+@cache
 def label_of(reply: type[Body]) -> str:
     """`PaymentCharged` as people read it in `sagas.step`: PAYMENT_CHARGED."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", reply.__name__).upper()

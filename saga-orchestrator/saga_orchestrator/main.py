@@ -51,7 +51,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             housekeeping=Housekeeping(pool, settings).run,
         )
         async with relay.running(), loops, consumer.running():
-            app.include_router(api.routes(batcher, waiters, pool, settings, relay.admit))
+            app.include_router(api.routes(batcher, waiters, pool, settings, app.state.hot, relay.admit))
             app.include_router(operator.routes(batcher, settings))
             app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=lambda: consumer.ready))
             yield

@@ -9,6 +9,7 @@ pivot, forward recovery after it.
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from chassis.messages import Body, Command, Event, Message
@@ -140,15 +141,14 @@ def _next(
             _require(saga.status is Status.RUNNING, f"the saga is {saga.status}")
             _require(saga.direction is Direction.FORWARD, "the saga is being compensated already")
             _require(saga.position <= definition.pivot, "the saga is past its pivot and can only go forward")
-            saga = replace(saga, step="CANCELLED", reason=reason)
-            return _back(definition, saga, saga.position, now, command_id)
+            return _back(definition, saga, saga.position, now, command_id, step="CANCELLED", reason=reason)
         case Retry():
             _require(saga.status is Status.RUNNING, f"the saga is {saga.status}")
             return _again(step, saga, now)
         case Resolve(reason=reason):
             _require(saga.needs_attention is not None, "the saga does not need attention")
             status = Status.COMPLETED if saga.direction is Direction.FORWARD else Status.FAILED
-            return _end(replace(saga, reason=f"resolved by hand: {reason}"), status)
+            return _end(saga, status, reason=f"resolved by hand: {reason}")
         case TimedOut(awaiting=awaiting, attempt=attempt):
             if (saga.awaiting, saga.attempt) != (awaiting, attempt):
                 return saga
@@ -172,12 +172,11 @@ def _answered(definition: Saga, saga: SagaInstance, reply: Body, now: datetime, 
     if saga.direction is Direction.BACKWARD:
         return _back(definition, saga, saga.position - 1, now, command_id)
     if type(reply) is step.no:
-        saga = replace(saga, step=label_of(type(reply)), reason=getattr(reply, "reason", None))
-        return _back(definition, saga, saga.position - 1, now, command_id)
-    saga = replace(saga, step=label_of(type(reply)))
+        why = getattr(reply, "reason", None)
+        return _back(definition, saga, saga.position - 1, now, command_id, step=label_of(type(reply)), reason=why)
     if saga.position + 1 == len(definition.steps):
-        return _end(saga, Status.COMPLETED)
-    return _send(definition, saga, saga.position + 1, Direction.FORWARD, now, command_id)
+        return _end(saga, Status.COMPLETED, step=label_of(type(reply)))
+    return _send(definition, saga, saga.position + 1, Direction.FORWARD, now, command_id, step=label_of(type(reply)))
 
 
 def _overdue(definition: Saga, saga: SagaInstance, now: datetime, command_id: UUID) -> SagaInstance:
@@ -186,36 +185,56 @@ def _overdue(definition: Saga, saga: SagaInstance, now: datetime, command_id: UU
         return _again(step, saga, now)
     forward = saga.direction is Direction.FORWARD
     if forward and saga.position <= definition.pivot and step.undo is not None:
-        saga = replace(saga, step=step.timed_out, reason=f"no reply to {step.do.__name__} after {step.tries} tries")
-        return _back(definition, saga, saga.position, now, command_id)
+        why = f"no reply to {step.do.__name__} after {step.tries} tries"
+        return _back(definition, saga, saga.position, now, command_id, step=step.timed_out, reason=why)
     command = step.do if forward else step.undo
     assert command is not None
-    saga = _again(step, saga, now)
-    return replace(saga, needs_attention=f"no reply to {command.__name__} after {saga.attempt - 1} tries")
+    return _again(step, saga, now, needs_attention=f"no reply to {command.__name__} after {saga.attempt} tries")
 
 
-def _back(definition: Saga, saga: SagaInstance, position: int, now: datetime, command_id: UUID) -> SagaInstance:
+def _back(
+    definition: Saga, saga: SagaInstance, position: int, now: datetime, command_id: UUID, **changes: Any
+) -> SagaInstance:
     if position < 0:
-        return _end(saga, Status.FAILED)
-    return _send(definition, saga, position, Direction.BACKWARD, now, command_id)
+        return _end(saga, Status.FAILED, **changes)
+    return _send(definition, saga, position, Direction.BACKWARD, now, command_id, **changes)
 
 
 def _send(
-    definition: Saga, saga: SagaInstance, position: int, direction: Direction, now: datetime, command_id: UUID
+    definition: Saga,
+    saga: SagaInstance,
+    position: int,
+    direction: Direction,
+    now: datetime,
+    command_id: UUID,
+    **changes: Any,
 ) -> SagaInstance:
-    saga = replace(saga, position=position, direction=direction, awaiting=command_id, attempt=0, needs_attention=None)
-    return _again(definition.steps[position], saga, now)
+    step = definition.steps[position]
+    deadline = now + step.wait(1) * _spread(command_id)
+    new: dict[str, Any] = {
+        "position": position,
+        "direction": direction,
+        "awaiting": command_id,
+        "attempt": 1,
+        "deadline": deadline,
+    }
+    return replace(saga, needs_attention=None, **new, **changes)
 
 
-def _again(step: Step, saga: SagaInstance, now: datetime) -> SagaInstance:
+def _again(step: Step, saga: SagaInstance, now: datetime, **changes: Any) -> SagaInstance:
     assert saga.awaiting is not None
     attempt = saga.attempt + 1
-    spread = 1 + JITTER * (saga.awaiting.int % 1000 / 1000 - 0.5)
-    return replace(saga, attempt=attempt, deadline=now + step.wait(attempt) * spread)
+    deadline = now + step.wait(attempt) * _spread(saga.awaiting)
+    return replace(saga, attempt=attempt, deadline=deadline, **changes)
 
 
-def _end(saga: SagaInstance, status: Status) -> SagaInstance:
-    return replace(saga, status=status, awaiting=None, attempt=0, deadline=None, needs_attention=None)
+def _spread(command_id: UUID) -> float:
+    """Jitter without dice: sagas that began together do not come back together."""
+    return 1 + JITTER * (command_id.int % 1000 / 1000 - 0.5)
+
+
+def _end(saga: SagaInstance, status: Status, **changes: Any) -> SagaInstance:
+    return replace(saga, status=status, awaiting=None, attempt=0, deadline=None, needs_attention=None, **changes)
 
 
 def _decision(
