@@ -4,6 +4,7 @@ Both are guesses that save a round trip. Rows are checked by their version when 
 deadlines and times of creation.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from time import monotonic
@@ -18,7 +19,7 @@ class Memory(Generic[Row]):
 
     def __init__(self, most_rows: int) -> None:
         self._most = most_rows
-        self._rows: dict[UUID, Row] = {}
+        self._rows: OrderedDict[UUID, Row] = OrderedDict()
 
     def recall(self, keys: Iterable[UUID]) -> dict[UUID, Row]:
         """Those of these rows that are remembered."""
@@ -30,7 +31,7 @@ class Memory(Generic[Row]):
         if row is not None:
             self._rows[key] = row
         if len(self._rows) > self._most:
-            del self._rows[next(iter(self._rows))]
+            self._rows.popitem(last=False)
 
 
 class DatabaseClock:
