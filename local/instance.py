@@ -82,6 +82,11 @@ class Instance:
     def kafka_controller_port(self) -> int:
         return 9093 + self.port_offset
 
+    @property
+    def kafka_proxy_port(self) -> int:
+        """Where a test may put a proxy in front of the broker, which then listens one port further."""
+        return 9094 + self.port_offset
+
     def port(self, part: Service | Database, replica: int = 0) -> int:
         return part.base_port + self.port_offset + REPLICA_STEP * replica
 

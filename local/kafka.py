@@ -71,8 +71,11 @@ def programs(instance: Instance) -> list[Program]:
     return [Program("kafka", command, ports, answers_kafka(lambda: broker(instance)), ROOT)]
 
 
-def prepare(instance: Instance) -> None:
-    """Fetch the jars and format the log folder, each if it has not been done."""
+def prepare(instance: Instance, for_proxy: bool = False) -> None:
+    """Fetch the jars and format the log folder, each if it has not been done.
+
+    With `for_proxy` there is a second way in, whose clients are told to come by the port of a proxy.
+    """
     if given := given_broker(instance):
         _require_answer(given)
         return
@@ -82,7 +85,8 @@ def prepare(instance: Instance) -> None:
         return
     if not jars().exists():
         _fetch_jars()
-    _properties(instance).write_text("\n".join(f"{name}={value}" for name, value in _settings(instance).items()) + "\n")
+    settings = _settings(instance) | (_second_way_in(instance) if for_proxy else {})
+    _properties(instance).write_text("\n".join(f"{name}={value}" for name, value in settings.items()) + "\n")
     if not (instance.folder / "kafka" / "meta.properties").exists():
         _format(instance)
 
@@ -142,6 +146,8 @@ def _settings(instance: Instance) -> dict[str, object]:
         "advertised.listeners": f"PLAINTEXT://{_own_address(instance)}",
         "log.dirs": instance.folder / "kafka",
         "auto.create.topics.enable": "false",
+        "broker.session.timeout.ms": 3000,  # for so long the controller refuses a broker that was killed
+        "broker.heartbeat.interval.ms": 1000,
         "group.initial.rebalance.delay.ms": 0,
         "offsets.topic.num.partitions": 4,
         "offsets.topic.replication.factor": 1,
@@ -149,6 +155,15 @@ def _settings(instance: Instance) -> dict[str, object]:
         "transaction.state.log.replication.factor": 1,
         "transaction.state.log.min.isr": 1,
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+    }
+
+
+def _second_way_in(instance: Instance) -> dict[str, object]:
+    settings, proxy = _settings(instance), instance.kafka_proxy_port
+    return {
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": f"PROXIED://{HOST}:{proxy + 1},{settings['listeners']}",
+        "advertised.listeners": f"PROXIED://{HOST}:{proxy},{settings['advertised.listeners']}",
     }
 
 

@@ -91,7 +91,7 @@ def _start(supervisor: Supervisor, instance: Instance, replicas: int, only_infra
     require_free(port for program in wanted if program.name not in running for port in program.ports)
     if not running:
         postgres.prepare(instance)
-        kafka.prepare(instance)
+        kafka.prepare(instance, for_proxy=only_infra)  # whose services are a test's own
         infra = _programs(instance, replicas, only_infra=True)
         supervisor.apply(infra)
         asyncio.run(_all_ready(supervisor, infra))

@@ -2,7 +2,8 @@
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from typing import TextIO, cast
 
 import pytest
 from rich.console import Console
@@ -12,6 +13,8 @@ from tests.chaos.system import System, running
 FORM = os.environ.get("CHAOS", "short")
 """short in `make test`; whole in `make chaos`; long in `make chaos LONG=1`."""
 
+WIDTH = 120
+
 
 @pytest.fixture
 async def system() -> AsyncIterator[System]:
@@ -20,10 +23,11 @@ async def system() -> AsyncIterator[System]:
 
 
 @pytest.fixture
-def console(capsys: pytest.CaptureFixture[str]) -> Iterator[Console]:
-    """For progress that is seen while the test runs."""
-    with capsys.disabled():
-        yield Console(highlight=False)
+def console(pytestconfig: pytest.Config) -> Console:
+    """For progress that is seen while the test runs: it goes past pytest's capturing."""
+    writer = pytestconfig.get_terminal_writer()
+    writer.line()
+    return Console(file=cast(TextIO, writer), force_terminal=writer.hasmarkup, width=WIDTH, highlight=False)
 
 
 @pytest.fixture

@@ -4,16 +4,18 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from kafka_init.topics import declared_topics
 from tests.e2e.test_poison import GARBAGE
 from tests.support.eventually import eventually
 from tests.support.stack import KAFKA_BROKER
 
-DEAD_LETTERS = [topic for topic in declared_topics() if topic.endswith(".dlq")]
+SUFFIX = ".dlq"
+DEAD_LETTERS = [topic for topic in declared_topics() if topic.endswith(SUFFIX)]
 READ = [topic for topic in declared_topics() if topic not in DEAD_LETTERS]
 SHAPES = [b'{"sagaId": "x"}', b'{"orderId": 1}', b'{"sagaId": null, "orderId": null, "amount": "abc"}']
 BAD_HEADERS = [("message-id", b"x"), ("causation-id", b"\xff"), ("traceparent", b"\x00")]
@@ -57,12 +59,21 @@ async def dead_letters() -> AsyncIterator["Letters"]:
         yield Letters(consumer)
 
 
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter: where it lies, as `make dlq` names it, under which message id, and why."""
+
+    place: str
+    message_id: UUID
+    reason: str
+
+
 class Letters:
-    """The dead letters that have come, by where they stood, with the reason."""
+    """The dead letters that have come, by where they stood when they failed."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
-        self.reasons: dict[Place, str] = {}
+        self.found: dict[Place, Letter] = {}
 
     async def hold(self, places: set[Place], within: float = 60) -> None:
         """Wait until each of these is a dead letter."""
@@ -70,12 +81,15 @@ class Letters:
         async def all_there() -> None:
             for records in (await self._consumer.getmany(timeout_ms=100)).values():
                 for record in records:
-                    self._add({name: value.decode() for name, value in record.headers})
-            missing = places - self.reasons.keys()
+                    self._add(record)
+            missing = places - self.found.keys()
             assert not missing, f"{len(missing)} of {len(places)} are no dead letters, such as {min(missing)}"
 
         await eventually(all_there, within)
 
-    def _add(self, headers: dict[str, Any]) -> None:
+    def _add(self, record: ConsumerRecord) -> None:
+        headers = {name: value.decode() for name, value in record.headers}
         origin = [headers[f"original-{part}"] for part in ("topic", "partition", "offset")]
-        self.reasons[origin[0], int(origin[1]), int(origin[2])] = headers["error"]
+        place = f"{record.topic.removesuffix(SUFFIX)}/{record.partition}/{record.offset}"
+        letter = Letter(place, UUID(headers["message-id"]), headers["error"])
+        self.found[origin[0], int(origin[1]), int(origin[2])] = letter

@@ -42,14 +42,16 @@ class Process:
         self.log = HERE.logs / f"{self.name}.log"
         self._arm = HERE.folder / f"{self.name}.arm"
         self._module = module or f"{service.package}.main"
-        self._settings = dict(settings) | HERE.service_environment(service, replica, KAFKA_BROKER)
-        self._settings |= {"ARM": str(self._arm)}
+        self._settings = HERE.service_environment(service, replica, KAFKA_BROKER) | dict(settings)
+        self._settings["ARM"] = str(self._arm)
         self._said = 0
+        self.starts = 0
         self.deaths = 0
 
     def start(self, crash_at: str = "", module: str = "", **settings: str) -> None:
         """Begin a new life; `module` and `settings` count for this one only."""
         self._said = self.log.stat().st_size if self.log.exists() else 0
+        self.starts += 1
         environment = self._settings | settings | {"CRASH_AT": crash_at}
         self._process = FORKS.Process(
             target=become, args=(module or self._module, environment, str(self.log)), daemon=True

@@ -1,7 +1,7 @@
 """The four services together, and what the tests do with them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -123,11 +123,17 @@ class System:
 
 @asynccontextmanager
 async def running(
-    settings: Mapping[str, str] = QUICK, modules: Mapping[Service, str] | None = None, replica: int = 0
+    settings: Mapping[str, str] | None = None,
+    modules: Mapping[Service, str] | None = None,
+    replica: int = 0,
+    own: Callable[[Service], Mapping[str, str]] = lambda _: {},
 ) -> AsyncIterator[System]:
-    """All four, started; killed on the way out, since whoever starts next recovers what was left."""
-    modules = modules or {}
-    processes = {s: Process(s, replica, module=modules.get(s, ""), settings=QUICK | dict(settings)) for s in SERVICES}
+    """All four, started; killed on the way out, since whoever starts next recovers what was left.
+
+    `settings` are for all of them, `own` for each; `modules` replaces what a service runs.
+    """
+    modules, settings = modules or {}, QUICK | dict(settings or {})
+    processes = {s: Process(s, replica, modules.get(s, ""), settings | dict(own(s))) for s in SERVICES}
     try:
         for process in processes.values():
             process.start()

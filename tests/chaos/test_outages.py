@@ -10,7 +10,7 @@ from tests.chaos.infra import KAFKA, away, kill
 from tests.chaos.system import System
 from tests.chaos.verdict import assert_all_well
 from tests.support.eventually import eventually
-from tests.support.load import History, load
+from tests.support.load import assert_answered, load
 
 CALLERS = 16
 AWAY_SECONDS = 60 if FORM == "long" else 10
@@ -19,12 +19,12 @@ AWAY_SECONDS = 60 if FORM == "long" else 10
 @pytest.mark.timeout(400)
 async def test_with_kafka_killed_and_away_under_load_checkouts_are_accepted_and_end(system: System) -> None:
     async with load(system.http, CALLERS) as history:
-        await eventually(lambda: assert_answered(history, 5 * CALLERS))
+        await eventually(lambda: assert_answered(5 * CALLERS, history))
         async with away(KAFKA):
             accepted = await system.checkout()
             await asyncio.sleep(AWAY_SECONDS)  # how long it is away is what is tested
         back = len(history.answers)
-        await eventually(lambda: assert_answered(history, back + 2 * CALLERS), within=90)
+        await eventually(lambda: assert_answered(back + 2 * CALLERS, history), within=90)
     await system.ended(accepted)
     await assert_all_well(system, history)
 
@@ -32,13 +32,9 @@ async def test_with_kafka_killed_and_away_under_load_checkouts_are_accepted_and_
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.database.name)
 async def test_a_postgres_that_is_killed_under_load_loses_nothing(system: System, service: Service) -> None:
     async with load(system.http, CALLERS) as history:
-        await eventually(lambda: assert_answered(history, 5 * CALLERS))
+        await eventually(lambda: assert_answered(5 * CALLERS, history))
         await kill(service.database)
         await system.database(service).expire_connections()
         back = len(history.answers)
-        await eventually(lambda: assert_answered(history, back + 5 * CALLERS), within=90)
+        await eventually(lambda: assert_answered(back + 5 * CALLERS, history), within=90)
     await assert_all_well(system, history)
-
-
-async def assert_answered(history: History, wanted: int) -> None:
-    assert len(history.answers) >= wanted, f"{len(history.answers)} checkouts of {wanted} were answered"

@@ -10,7 +10,7 @@ from local.instance import ORCHESTRATOR, SERVICES, Service
 from tests.chaos.system import ALL_WELL, System, running
 from tests.chaos.verdict import assert_all_well
 from tests.support.eventually import eventually
-from tests.support.load import History, load
+from tests.support.load import assert_answered, load
 
 Pair: TypeAlias = tuple[System, System]
 CALLERS = 8
@@ -48,8 +48,3 @@ async def test_of_two_replicas_one_is_killed_and_only_its_own_callers_notice(pai
     assert one.http.let_down == 0
     await assert_all_well(one, at_one)
     await assert_all_well(two, at_two)
-
-
-async def assert_answered(wanted: int, *histories: History) -> None:
-    for history in histories:
-        assert len(history.answers) >= wanted, f"{len(history.answers)} checkouts of {wanted} were answered"

@@ -56,11 +56,17 @@ async def load(http: httpx.AsyncClient, callers: int) -> AsyncIterator[History]:
         while not history.closing:
             user = f"load-{uuid4()}"
             history.users.add(user)
-            answer = await checkout(http, {"userId": user, "totalAmount": 19.99})
-            history.answers.append(answer.json())
+            answer = await checkout(http, {"userId": user, "totalAmount": 19.99}, key=user)
+            history.answers.append(answer.json() | {"idempotencyKey": user})
 
     async with asyncio.TaskGroup() as group:
         for _ in range(callers):
             group.create_task(customer())
         yield history
         history.closing = True
+
+
+async def assert_answered(wanted: int, *histories: History) -> None:
+    """Whether so many checkouts of each were answered."""
+    for history in histories:
+        assert len(history.answers) >= wanted, f"{len(history.answers)} checkouts of {wanted} were answered"
