@@ -69,6 +69,7 @@ test: test-unit ## run every test; the stack that they need is their own
 	@CHAOS=short $(CHAOS_STACK) $(BIN)/pytest tests/chaos
 
 chaos: $(STAMP) ## kill, freeze and cut off everything, then audit (LONG=1: longer; CHAOS=short: as `make test` does)
+	@rm -f .local/failure-matrix.json
 	@CHAOS=$(CHAOS) $(CHAOS_STACK) $(BIN)/pytest -v tests/chaos
 
 test-unit: $(STAMP) ## run the tests that need nothing

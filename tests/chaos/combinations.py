@@ -62,12 +62,16 @@ def _reached(service: Service, met: Met) -> Iterator[tuple[str, str]]:
         yield "retry.parked", topic
 
 
+def everywhere() -> list[Combination]:
+    """All of all scenarios."""
+    return [combination for scenario in SCENARIOS for combination in combinations(scenario)]
+
+
 def once() -> list[Combination]:
     """Every point × type of every service in the first scenario that reaches it."""
     first: dict[tuple[Service, str, str], Combination] = {}
-    for scenario in SCENARIOS:
-        for combination in combinations(scenario):
-            first.setdefault((combination.service, combination.point, combination.type), combination)
+    for combination in everywhere():
+        first.setdefault((combination.service, combination.point, combination.type), combination)
     return list(first.values())
 
 

@@ -2,18 +2,44 @@
 
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from typing import TextIO, cast
 
 import pytest
 from rich.console import Console
 
+from tests.chaos.report import Results
 from tests.chaos.system import System, running
 
-FORM = os.environ.get("CHAOS", "short")
-"""short in `make test`; whole in `make chaos`; long in `make chaos LONG=1`."""
-
 WIDTH = 120
+RESULTS = pytest.StashKey[Results]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RESULTS] = Results()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note for the failure matrix what came of a test; a fixture that failed counts too."""
+    report = yield
+    rows = [row for mark in item.iter_markers("proves") for row in mark.args]
+    if rows and (report.when == "call" or report.failed):
+        name = item.nodeid.removeprefix("tests/chaos/").partition("[")[0]
+        item.config.stash[RESULTS].add_test(name, rows, report.passed)
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    session.config.stash[RESULTS].write()
+
+
+@pytest.fixture
+def results(pytestconfig: pytest.Config) -> Results:
+    """For docs/failure-matrix.md."""
+    return pytestconfig.stash[RESULTS]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import TypeAlias
 
 import asyncpg
@@ -132,13 +133,12 @@ async def _poisoned(dice: random.Random, poured: set[Place]) -> AsyncIterator[No
     yield
 
 
-def each_once(all_kinds: Collection[Kind], dice: random.Random) -> Iterator[Fault]:
-    """One of each kind, in any order, briefly."""
-    for kind in dice.sample(list(all_kinds), len(all_kinds)):
-        yield kind.pick(dice, short=True)
-
-
-def at_random(all_kinds: Collection[Kind], dice: random.Random) -> Iterator[Fault]:
-    """For ever."""
-    while True:
+def plan(all_kinds: Collection[Kind], dice: random.Random, seconds: float | None) -> Iterator[Fault]:
+    """Faults at random until so many seconds are over; or each kind once, briefly, in any order."""
+    if seconds is None:
+        for kind in dice.sample(list(all_kinds), len(all_kinds)):
+            yield kind.pick(dice, short=True)
+        return
+    end = monotonic() + seconds
+    while monotonic() < end:
         yield dice.choice(list(all_kinds)).pick(dice, short=False)

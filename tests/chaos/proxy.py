@@ -5,6 +5,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from enum import StrEnum
 
 from local.instance import HOST
@@ -16,7 +17,7 @@ AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Way(StrEnum):
-    """How the way is. What is held up comes through later, as TCP repeats what was lost."""
+    """How the way is."""
 
     OPEN = "open"
     RESET = "reset"
@@ -26,9 +27,24 @@ class Way(StrEnum):
     SLOW = "latency"
 
 
-TO_SERVER = {Way.SILENT, Way.REQUESTS_LOST}
-TO_CLIENT = {Way.SILENT, Way.REPLIES_LOST}
-"""In which state of the way nothing passes in this direction."""
+TO_SERVER = Way.REQUESTS_LOST
+TO_CLIENT = Way.REPLIES_LOST
+"""What holds up this direction; it comes through later, as TCP repeats what was lost."""
+
+
+@dataclass(eq=False)
+class Connection:
+    """From a client to the server. One on which silence has fallen never says anything again, nor that it is cut."""
+
+    ends: list[asyncio.StreamWriter]
+    silent: bool
+
+    def cut(self) -> None:
+        """By a reset."""
+        for writer in self.ends:
+            if not writer.is_closing():
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+                writer.transport.abort()
 
 
 class Proxy:
@@ -40,7 +56,7 @@ class Proxy:
         self._server_port = server_port
         self._way = Way.OPEN
         self._changed = asyncio.Condition()
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._connections: set[Connection] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -62,36 +78,40 @@ class Proxy:
         async with self._changed:
             self._way = way
             self._changed.notify_all()
+        for connection in self._connections:
+            connection.silent |= way is Way.SILENT
         if way is Way.RESET:
             self._cut()
 
     def _cut(self) -> None:
-        for writer in [w for w in self._connections if not w.is_closing()]:
-            sock = writer.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
-            writer.transport.abort()
+        for connection in self._connections:
+            connection.cut()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
+        connection = Connection([writer], silent=self._way is Way.SILENT)
+        self._connections.add(connection)
         with suppress(OSError):
             if self._way is Way.RESET:
-                self._cut()
-                return
+                connection.cut()
             server_reader, server_writer = await asyncio.open_connection(HOST, self._server_port)
-            self._connections.add(server_writer)
+            connection.ends.append(server_writer)
             await asyncio.gather(
-                self._pass_on(reader, server_writer, TO_SERVER), self._pass_on(server_reader, writer, TO_CLIENT)
+                self._pass_on(connection, reader, server_writer, TO_SERVER),
+                self._pass_on(connection, server_reader, writer, TO_CLIENT),
             )
-            self._connections.discard(server_writer)
-        self._connections.discard(writer)
         writer.close()
+        self._connections.discard(connection)
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, held: set[Way]) -> None:
+    async def _pass_on(
+        self, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: Way
+    ) -> None:
         """Until either side ends; then the other is told so."""
         with suppress(OSError):
             while chunk := await reader.read(CHUNK_BYTES):
+                if connection.silent:
+                    continue
                 async with self._changed:
-                    await self._changed.wait_for(lambda: self._way not in held)
+                    await self._changed.wait_for(lambda: self._way is not lost)
                 if self._way is Way.SLOW:
                     await asyncio.sleep(LATENCY_SECONDS)
                 writer.write(chunk)

@@ -1,14 +1,24 @@
-"""What the sweep saw, as a table."""
+"""docs/failure-matrix.md, written from what the tests have seen.
 
-from collections.abc import Iterable
+Results are kept in .local until `make chaos` begins anew, so that a run of one file adds to what others have shown. A
+short run writes nothing: it sees less.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
+from local.instance import STATE
 from tests.chaos.combinations import Combination
+from tests.chaos.forms import FORM, Form
+from tests.chaos.matrix import TABLES, Fault
 
 MATRIX = Path(__file__).parents[2] / "docs" / "failure-matrix.md"
+RESULTS = STATE / "failure-matrix.json"
 HEADINGS = ("service", "crash point", "message", "scenario", "hit", "recovered in (s)")
 
 
@@ -35,16 +45,61 @@ def table(crashes: Iterable[Crash]) -> Table:
     return shown
 
 
-def write(crashes: list[Crash]) -> None:
-    """To docs/failure-matrix.md."""
-    lines = [
+class Results:
+    """What this run and those before it have shown: tests with the rows that they prove, and crashes."""
+
+    def __init__(self) -> None:
+        self.tests: dict[str, dict[str, Any]] = {}
+        self.crashes: dict[str, list[str]] = {}
+
+    def add_test(self, name: str, rows: Iterable[str], passed: bool) -> None:
+        """A test that ran; a part of it that failed counts."""
+        earlier = self.tests.get(name, {"passed": True})
+        self.tests[name] = {"rows": sorted(rows), "passed": passed and earlier["passed"]}
+
+    def add_crashes(self, crashes: Iterable[Crash]) -> None:
+        """What the sweep saw."""
+        self.crashes |= {" ".join(crash.row[:4]): list(crash.row) for crash in crashes}
+
+    def write(self) -> None:
+        """Add all to what was known, and write the page; a short run does not."""
+        if FORM is Form.SHORT:
+            return
+        known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"tests": {}, "crashes": {}}
+        known = {"tests": known["tests"] | self.tests, "crashes": known["crashes"] | self.crashes}
+        RESULTS.write_text(json.dumps(known))
+        MATRIX.write_text("\n".join(_page(known["tests"], known["crashes"].values())) + "\n")
+
+
+def _page(tests: Mapping[str, Any], crashes: Iterable[Iterable[str]]) -> list[str]:
+    return [
         "# Failure matrix",
         "",
-        "Written by `make chaos`: each process is killed by SIGKILL at each crash point, with each message that passes",
-        "there, and started again. Recovered means: every saga of the run has ended and the four databases agree.",
+        "Written by `make chaos`. The rows are declared in `tests/chaos/matrix.py`; a test names those that it proves",
+        "with `@pytest.mark.proves`. Passed means that every saga of the test ended and the four databases agreed.",
+        *(line for title, rows in TABLES.items() for line in _table(title, rows, tests)),
+        "",
+        "## The sweep",
+        "",
+        "Each process is killed by SIGKILL at each crash point, with each message that passes there, in each scenario in",
+        "which it does, and started again. Recovered means: the saga has ended, the service is ready again, and the four",
+        "databases agree.",
         "",
         f"| {' | '.join(HEADINGS)} |",
         f"|{' --- |' * len(HEADINGS)}",
-        *(f"| {' | '.join(crash.row)} |" for crash in crashes),
+        *(f"| {' | '.join(row)} |" for row in crashes),
     ]
-    MATRIX.write_text("\n".join(lines) + "\n")
+
+
+def _table(title: str, rows: Mapping[str, Fault], tests: Mapping[str, Any]) -> list[str]:
+    return [
+        *("", f"## {title}", "", "| row | fault | cure | proven by | passed |", "| --- | --- | --- | --- | --- |"),
+        *(_line(row, fault, tests) for row, fault in rows.items()),
+    ]
+
+
+def _line(row: str, fault: Fault, tests: Mapping[str, Any]) -> str:
+    proofs = {name: result["passed"] for name, result in tests.items() if row in result["rows"]}
+    named = "<br>".join(f"`{name}`" for name in sorted(proofs)) or "did not run"
+    passed = ("yes" if all(proofs.values()) else "NO") if proofs else "–"
+    return f"| {row} | {fault.what} | {fault.cure} | {named} | {passed} |"

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from local.instance import SERVICES, Service
-from tests.chaos.conftest import FORM
+from local.instance import Service
+from tests.chaos.forms import EXTENT
 from tests.chaos.infra import KAFKA, away, kill
 from tests.chaos.system import System
 from tests.chaos.verdict import assert_all_well
@@ -13,23 +13,24 @@ from tests.support.eventually import eventually
 from tests.support.load import assert_answered, load
 
 CALLERS = 16
-AWAY_SECONDS = 60 if FORM == "long" else 10
 
 
+@pytest.mark.proves("kafka-killed")
 @pytest.mark.timeout(400)
 async def test_with_kafka_killed_and_away_under_load_checkouts_are_accepted_and_end(system: System) -> None:
     async with load(system.http, CALLERS) as history:
         await eventually(lambda: assert_answered(5 * CALLERS, history))
         async with away(KAFKA):
             accepted = await system.checkout()
-            await asyncio.sleep(AWAY_SECONDS)  # how long it is away is what is tested
+            await asyncio.sleep(EXTENT.kafka_away_seconds)  # how long it is away is what is tested
         back = len(history.answers)
         await eventually(lambda: assert_answered(back + 2 * CALLERS, history), within=90)
     await system.ended(accepted)
     await assert_all_well(system, history)
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.database.name)
+@pytest.mark.proves("postgres-killed")
+@pytest.mark.parametrize("service", EXTENT.killed_under_load, ids=lambda service: service.database.name)
 async def test_a_postgres_that_is_killed_under_load_loses_nothing(system: System, service: Service) -> None:
     async with load(system.http, CALLERS) as history:
         await eventually(lambda: assert_answered(5 * CALLERS, history))

@@ -3,20 +3,22 @@
 import asyncio
 import random
 
+import pytest
+
 from local.instance import SERVICES
-from tests.chaos.conftest import FORM
+from tests.chaos.forms import EXTENT
 from tests.chaos.poison import dead_letters, pour
 from tests.chaos.system import ALL_WELL, System
 from tests.chaos.verdict import assert_audit_is_clean
 
-AMOUNT = 1_000 if FORM == "short" else 10_000
 CHECKOUT_SECONDS = 10
 
 
+@pytest.mark.proves("poison")
 async def test_a_flood_of_poison_ends_as_dead_letters_and_checkouts_go_on(system: System, seed: int) -> None:
     body = {"userId": "chaos", "totalAmount": 19.99, **ALL_WELL}
     async with dead_letters() as letters:
-        flood = asyncio.create_task(pour(AMOUNT, random.Random(seed)))
+        flood = asyncio.create_task(pour(EXTENT.poison, random.Random(seed)))
         answers = [await system.http.post("/checkout", json=body, timeout=CHECKOUT_SECONDS) for _ in range(50)]
         await letters.hold(await flood)
 

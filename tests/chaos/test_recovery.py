@@ -7,12 +7,12 @@ from time import monotonic
 import pytest
 
 from local.instance import INVENTORY, ORCHESTRATOR, ORDER, PAYMENT, SERVICES, Service
+from tests.chaos.forms import EXTENT
 from tests.chaos.system import System, running
 from tests.chaos.verdict import assert_audit_is_clean
 from tests.support.consistency import books
 from tests.support.eventually import eventually
 
-IN_FLIGHT = 1000
 AT_ONCE = 50
 RECOVERY_SECONDS = 30
 SHUTDOWN_SECONDS = 15
@@ -31,9 +31,10 @@ async def begin(system: System, sagas: int) -> list[str]:
     return await asyncio.gather(*(one() for _ in range(sagas)))
 
 
-async def test_a_thousand_sagas_in_flight_end_within_30_s_of_the_orchestrators_return(system: System) -> None:
+@pytest.mark.proves("thousand-in-flight")
+async def test_sagas_in_flight_by_the_thousand_end_within_30_s_of_the_orchestrators_return(system: System) -> None:
     async with system[PAYMENT].frozen():
-        saga_ids = await begin(system, IN_FLIGHT)
+        saga_ids = await begin(system, EXTENT.in_flight)
         assert {book.status for book in await books(system.databases, saga_ids)} == {"RUNNING"}
         await system[ORCHESTRATOR].end()
     system[ORCHESTRATOR].start()
@@ -55,6 +56,7 @@ async def assert_each_step_was_done_once(system: System, saga_ids: list[str]) ->
         assert found == {writes: len(saga_ids)}, table
 
 
+@pytest.mark.proves("recovery-five-times")
 async def test_an_orchestrator_that_dies_five_times_while_it_recovers_ends_every_saga() -> None:
     async with running({"RELAY_LEASE_MAX_SECONDS": "0.5"}) as system:
         orchestrator = system[ORCHESTRATOR]
@@ -71,6 +73,7 @@ async def test_an_orchestrator_that_dies_five_times_while_it_recovers_ends_every
         await assert_each_step_was_done_once(system, saga_ids)
 
 
+@pytest.mark.proves("sigterm")
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 async def test_a_service_told_to_stop_while_idle_stops_soon_and_nothing_comes_again(
     system: System, service: Service
@@ -88,6 +91,7 @@ async def test_a_service_told_to_stop_while_idle_stops_soon_and_nothing_comes_ag
     assert counted == {"duplicate_messages": 0, "swept_messages": 0}
 
 
+@pytest.mark.proves("stuck-consumer")
 async def test_a_consumer_that_stands_still_with_lag_ends_its_process() -> None:
     deaf = {PAYMENT: "tests.chaos.bugs.deaf"}
     async with running({"STUCK_AFTER_SECONDS": "2", "STUCK_CHECK_SECONDS": "0.5"}, deaf) as system:

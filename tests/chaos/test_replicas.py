@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 import pytest
 
-from local.instance import ORCHESTRATOR, SERVICES, Service
+from local.instance import ORCHESTRATOR, Service
+from tests.chaos.forms import EXTENT
 from tests.chaos.system import ALL_WELL, System, running
 from tests.chaos.verdict import assert_all_well
 from tests.support.eventually import eventually
@@ -34,7 +35,8 @@ async def test_a_caller_is_answered_when_another_replica_applies_the_last_reply(
     await two.agree([answer.json()["sagaId"] for answer in answers])
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+@pytest.mark.proves("replica-killed")
+@pytest.mark.parametrize("service", EXTENT.killed_under_load, ids=lambda service: service.name)
 async def test_of_two_replicas_one_is_killed_and_only_its_own_callers_notice(pair: Pair, service: Service) -> None:
     one, two = pair
     async with load(one.http, CALLERS) as at_one, load(two.http, CALLERS) as at_two:

@@ -1,7 +1,7 @@
 """The sweep: a process dies at each crash point, with each message, in each scenario, and every saga ends well."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from time import monotonic
 
@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests.chaos import combinations, report
 from tests.chaos.combinations import Combination
-from tests.chaos.conftest import FORM
+from tests.chaos.forms import EXTENT
 from tests.chaos.processes import QUICK
-from tests.chaos.report import Crash
+from tests.chaos.report import Crash, Results
 from tests.chaos.scenarios import SCENARIOS, Scenario
 from tests.chaos.system import System, running
 
@@ -23,20 +23,16 @@ LATE_SECONDS = 5
 """Some crash points come after the saga's end: an acknowledgement, a late reply."""
 SOONEST = "0.001"
 """For a sweep of the outbox that comes before a redelivered command, which sends its answer again too."""
-WANTED = combinations.once() if FORM == "short" else [c for s in SCENARIOS for c in combinations.combinations(s)]
+WANTED = combinations.everywhere() if EXTENT.sweeps_every_scenario else combinations.once()
 
 
-@pytest.fixture(scope="module")
-def crashes() -> Iterator[list[Crash]]:
-    """All that the sweep has seen."""
-    seen: list[Crash] = []
-    yield seen
-    report.write(seen)
-
-
+@pytest.mark.proves("checkout-uncommitted", "checkout-unanswered", "order-call-answered")
+@pytest.mark.proves("relay-before-send", "relay-acknowledged", "reply-unsent", "mid-compensation")
+@pytest.mark.proves("consumer-uncommitted", "consumer-committed", "retry-parked", "dead-letter-parked")
+@pytest.mark.proves("timeout-races-reply")
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("scenario", [s for s in SCENARIOS if any(c.scenario is s for c in WANTED)], ids=str)
-async def test_every_crash_is_recovered_from(scenario: Scenario, crashes: list[Crash], console: Console) -> None:
+async def test_every_crash_is_recovered_from(scenario: Scenario, results: Results, console: Console) -> None:
     wanted = [c for c in WANTED if c.scenario is scenario]
     seen: list[Crash] = []
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
@@ -47,7 +43,7 @@ async def test_every_crash_is_recovered_from(scenario: Scenario, crashes: list[C
                 progress.update(task, description=f"{scenario}: {', '.join(c.lives[-1] for c in some)}")
                 seen += await survive(system, scenario, some)
                 progress.update(task, completed=len(seen))
-    crashes += seen
+    results.add_crashes(seen)
     console.print(report.table(seen))
     assert [crash.row for crash in seen if crash.recovered_in is None] == [], "a crash point was not hit"
 

@@ -1,0 +1,50 @@
+"""How much chaos: CHAOS is short in `make test`, whole in `make chaos`, long in `make chaos LONG=1`.
+
+| form  | takes  | the sweep                        | the soak                            | the rest            |
+|-------|--------|----------------------------------|-------------------------------------|---------------------|
+| short | 4 min  | each crash point × message once  | each kind of fault once, briefly    | smaller, as below   |
+| whole | 15 min | the same × every scenario        | the same                            | as issue and matrix |
+| long  | 35 min | as whole                         | 20 minutes of faults at random      | as whole            |
+"""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from local.instance import ORCHESTRATOR, SERVICES, Service
+
+
+class Form(StrEnum):
+    """What CHAOS may be."""
+
+    SHORT = "short"
+    WHOLE = "whole"
+    LONG = "long"
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What the forms differ in. Of services and databases that do the same, a short run takes the busiest."""
+
+    killed_under_load: Collection[Service] = SERVICES
+    kafka_away_seconds: float = 60
+    poison: int = 10_000
+    in_flight: int = 1_000
+    sweeps_every_scenario: bool = True
+    soak_seconds: float | None = None
+    """None: each kind of fault once."""
+
+
+FORM = Form(os.environ.get("CHAOS", Form.SHORT))
+EXTENT = {
+    Form.SHORT: Extent(
+        killed_under_load=(ORCHESTRATOR,),
+        kafka_away_seconds=3,
+        poison=1_000,
+        in_flight=300,
+        sweeps_every_scenario=False,
+    ),
+    Form.WHOLE: Extent(),
+    Form.LONG: Extent(soak_seconds=20 * 60),
+}[FORM]
