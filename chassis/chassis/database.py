@@ -43,6 +43,8 @@ async def connect(settings: Settings, migration_folder: Traversable) -> AsyncIte
         min_size=1,
         max_size=settings.pool_size,
         reset=_keep_session,
+        timeout=settings.pool_acquire_seconds,
+        command_timeout=settings.command_timeout_seconds,
         server_settings={
             "application_name": settings.service,
             "statement_timeout": str(settings.statement_timeout_ms),

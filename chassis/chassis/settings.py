@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     pool_size: int = 4
     pool_acquire_seconds: float = 2.0
     statement_timeout_ms: int = 5_000
+    command_timeout_seconds: float = Field(
+        6.0, description="after which a silent database is given up; longer than statement_timeout_ms, which it keeps"
+    )
     lock_timeout_ms: int = 2_000
     idle_in_transaction_ms: int = 10_000
     startup_wait_seconds: float = 60.0
