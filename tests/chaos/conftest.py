@@ -1,8 +1,11 @@
 """Postgres and Kafka run already (`local --only infra`); the services are processes of the tests' own."""
 
+import io
 import os
 import secrets
+import sys
 from collections.abc import AsyncIterator, Generator
+from threading import Lock
 from typing import TextIO, cast
 
 import pytest
@@ -12,6 +15,7 @@ from tests.chaos.report import Results
 from tests.chaos.system import System, running
 
 WIDTH = 120
+IS_TERMINAL = os.isatty(2)
 RESULTS = pytest.StashKey[Results]()
 
 
@@ -48,12 +52,26 @@ async def system() -> AsyncIterator[System]:
         yield system
 
 
+class Uncaptured(io.TextIOBase):
+    """Shown at once, while pytest captures what else is printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self._alone = Lock()
+
+    def write(self, text: str) -> int:
+        with self._alone, self._capsys.disabled():  # a progress bar writes from a thread of its own
+            written = sys.stdout.write(text)
+            sys.stdout.flush()
+        return written
+
+
 @pytest.fixture
-def console(pytestconfig: pytest.Config) -> Console:
-    """For progress that is seen while the test runs: it goes past pytest's capturing."""
-    writer = pytestconfig.get_terminal_writer()
-    writer.line()
-    return Console(file=cast(TextIO, writer), force_terminal=writer.hasmarkup, width=WIDTH, highlight=False)
+def console(capsys: pytest.CaptureFixture[str]) -> Console:
+    """For progress that is seen while the test runs."""
+    shown = Console(file=cast(TextIO, Uncaptured(capsys)), force_terminal=IS_TERMINAL, width=WIDTH, highlight=False)
+    shown.print()
+    return shown
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from local.instance import ORCHESTRATOR, SERVICES, Service
+from tests.chaos.proxy import Way
 
 
 class Form(StrEnum):
@@ -28,6 +29,7 @@ class Extent:
     """What the forms differ in. Of services and databases that do the same, a short run takes the busiest."""
 
     killed_under_load: Collection[Service] = SERVICES
+    ways: Collection[Way] = tuple(way for way in Way if way is not Way.OPEN)
     kafka_away_seconds: float = 60
     poison: int = 10_000
     in_flight: int = 1_000
@@ -40,6 +42,7 @@ FORM = Form(os.environ.get("CHAOS", Form.SHORT))
 EXTENT = {
     Form.SHORT: Extent(
         killed_under_load=(ORCHESTRATOR,),
+        ways=(Way.SILENT,),
         kafka_away_seconds=3,
         poison=1_000,
         in_flight=300,

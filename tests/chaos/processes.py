@@ -46,7 +46,6 @@ class Process:
         self._settings["ARM"] = str(self._arm)
         self._said = 0
         self.starts = 0
-        self.deaths = 0
 
     def start(self, crash_at: str = "", module: str = "", **settings: str) -> None:
         """Begin a new life; `module` and `settings` count for this one only."""
@@ -96,12 +95,7 @@ class Process:
         assert self.exit_code == -signal.SIGKILL, f"{self.name} ended with {self.exit_code}, see {self.log}"
         words = f"crash point {' '.join(crash_at.partition('@')[::2])} reached"
         assert words in self.said(), f"{self.name} was killed, but not at {crash_at}"
-        self.deaths += 1
         return died_at
-
-    async def has_died(self, times: int) -> None:
-        """Whether it has been at a crash point so many times."""
-        assert self.deaths >= times, f"{self.name} did not reach its crash point"
 
     def said(self) -> str:
         """What it has written in this life."""
@@ -121,6 +115,11 @@ class Process:
             self.send(number)
         await eventually(lambda: _is_dead(self), within)
         return monotonic() - began
+
+    async def begin_anew(self) -> None:
+        """Another life, in which it dies nowhere."""
+        await self.end()
+        self.start()
 
     @asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:

@@ -62,8 +62,8 @@ class Results:
         self.crashes |= {" ".join(crash.row[:4]): list(crash.row) for crash in crashes}
 
     def write(self) -> None:
-        """Add all to what was known, and write the page; a short run does not."""
-        if FORM is Form.SHORT:
+        """Add all to what was known, and write the page; a short run, or one in which nothing ran, does not."""
+        if FORM is Form.SHORT or not self.tests:
             return
         known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"tests": {}, "crashes": {}}
         known = {"tests": known["tests"] | self.tests, "crashes": known["crashes"] | self.crashes}
@@ -81,9 +81,9 @@ def _page(tests: Mapping[str, Any], crashes: Iterable[Iterable[str]]) -> list[st
         "",
         "## The sweep",
         "",
-        "Each process is killed by SIGKILL at each crash point, with each message that passes there, in each scenario in",
-        "which it does, and started again. Recovered means: the saga has ended, the service is ready again, and the four",
-        "databases agree.",
+        "Each process is killed by SIGKILL at each crash point, with each message that passes there, in each scenario",
+        "in which it does, and started again. Recovered: the saga has come to the next place at which the process was",
+        "to die, or has ended and the process is ready. In the end the four databases agree.",
         "",
         f"| {' | '.join(HEADINGS)} |",
         f"|{' --- |' * len(HEADINGS)}",

@@ -80,17 +80,27 @@ class Soak:
 async def soaking(console: Console) -> AsyncIterator[Soak]:
     """Proxies, systems behind them, and their supervisor."""
     async with AsyncExitStack() as stack:
-        proxies = [Proxy(f"the way to {name}", port, server) for name, port, server in _ways()]
-        for proxy in proxies:
-            await stack.enter_async_context(proxy.running())
+        proxies = await stack.enter_async_context(proxied())
         systems = [
-            await stack.enter_async_context(running(SETTINGS, replica=replica, own=_through_proxies(replica)))
+            await stack.enter_async_context(running(SETTINGS, replica=replica, own=through_proxies(replica)))
             for replica in range(REPLICAS)
         ]
         soak = Soak(systems, proxies, console)
         supervisor = asyncio.create_task(soak.supervise())
-        yield soak
-        supervisor.cancel()
+        try:
+            yield soak
+        finally:
+            supervisor.cancel()
+
+
+@asynccontextmanager
+async def proxied() -> AsyncIterator[Sequence[Proxy]]:
+    """One in front of each server."""
+    async with AsyncExitStack() as stack:
+        proxies = [Proxy(f"the way to {name}", port, server) for name, port, server in _ways()]
+        for proxy in proxies:
+            await stack.enter_async_context(proxy.running())
+        yield proxies
 
 
 def _ways() -> Iterator[tuple[str, int, int]]:
@@ -103,7 +113,9 @@ def _ways() -> Iterator[tuple[str, int, int]]:
         yield f"{ORDER.name}-{replica + 1}", port + PROXY_STEP, port
 
 
-def _through_proxies(replica: int) -> Callable[[Service], Mapping[str, str]]:
+def through_proxies(replica: int) -> Callable[[Service], Mapping[str, str]]:
+    """The settings with which each service of this replica takes the ways that lead through proxies."""
+
     def own(service: Service) -> Mapping[str, str]:
         there = {
             "PGPORT": str(HERE.port(service.database) + PROXY_STEP),

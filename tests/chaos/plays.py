@@ -1,0 +1,107 @@
+"""What a customer and the world do in a scenario of the sweep: each brings a saga to its end, and returns its id."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from local.instance import INVENTORY, ORCHESTRATOR, ORDER, PAYMENT, Service
+from tests.chaos.system import System
+from tests.support.eventually import eventually
+from tests.support.stack import KAFKA_BROKER
+from tests.support.wire import CHARGE, CHARGED, RESERVE
+
+Play: TypeAlias = Callable[[System], Awaitable[str]]
+
+
+def asking(**flags: bool) -> Play:
+    """Nothing but a customer."""
+
+    async def play(system: System) -> str:
+        return await system.checkout(flags)
+
+    return play
+
+
+def silent(service: Service, *steps: str, act: str = "") -> Play:
+    """A service stands still until the saga's step is one of these; then, if so asked, an operator acts."""
+
+    async def play(system: System) -> str:
+        async with system[service].frozen():
+            saga_id = await system.checkout()
+            await system.reaches(saga_id, step=steps)
+            if act:
+                await system.operate(saga_id, act)
+        return saga_id
+
+    return play
+
+
+async def resolved(system: System) -> str:
+    """Nobody answers the compensation either, until an operator ends the saga."""
+    async with system[PAYMENT].frozen():
+        saga_id = await system.checkout()
+
+        async def flagged() -> None:
+            saga = await system.saga(saga_id)
+            assert saga["needs_attention"] or saga["status"] != "RUNNING"  # the order may have timed out before
+
+        await eventually(flagged, within=60)
+        await system.operate(saga_id, "resolve")
+    return saga_id
+
+
+async def order_refused(system: System) -> str:
+    """A cancelled order stands where the saga's own would be created."""
+    await system[ORDER].end()
+    saga_id = await system.checkout()
+    order_id = (await system.saga(saga_id))["order_id"]
+    await system.databases.order.execute(
+        "insert into orders (order_id, user_id, total_amount, status) values ($1, 'chaos', 19.99, 'CANCELLED')",
+        order_id,
+    )
+    system[ORDER].start()
+    return saga_id
+
+
+BROKEN: Mapping[Service, str] = {
+    PAYMENT: "payments for each row",
+    INVENTORY: "reservations for each row",
+    ORCHESTRATOR: "sagas for each row when (new.position = 2)",
+}
+REFUSE = "create or replace function refuse() returns trigger language plpgsql as 'begin raise ''broken''; end'"
+BREAK = "create or replace trigger broken before insert or update on {} execute function refuse()"
+MEND = "drop trigger if exists broken on {}"
+
+
+async def failing(system: System) -> str:
+    """Three services cannot write their rows, as after a bad release, each until it has parked a message."""
+    async with AIOKafkaConsumer(bootstrap_servers=KAFKA_BROKER) as consumer:
+        mended = [asyncio.create_task(_broken_until_parked(system, service, consumer)) for service in BROKEN]
+        saga_id = await system.checkout()
+        await asyncio.gather(*mended)
+    return saga_id
+
+
+async def _broken_until_parked(system: System, service: Service, consumer: AIOKafkaConsumer) -> None:
+    database, table = system.database(service), BROKEN[service]
+    parked = [TopicPartition(f"{service.name}.retry.5s", number) for number in range(2)]
+    before = await consumer.end_offsets(parked)
+    await database.execute(REFUSE)
+    await database.execute(BREAK.format(table))
+
+    async def is_parked() -> None:
+        assert await consumer.end_offsets(parked) != before, f"{service.name} parks nothing"
+
+    try:
+        await eventually(is_parked, within=60)
+    finally:
+        await database.execute(MEND.format(table.partition(" ")[0]))
+
+
+async def poisoned(system: System) -> str:
+    """Bytes that are no message, beside a good checkout."""
+    for topic in (CHARGE, RESERVE, CHARGED):
+        await system.wire.send_raw(topic, b"\xff poison")
+    return await system.checkout()
