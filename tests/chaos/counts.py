@@ -35,8 +35,10 @@ class Lives:
     async def watched(self) -> AsyncIterator[None]:
         """Look often, since a process that is killed takes what it has counted along."""
         task = asyncio.create_task(self._watch())
-        yield
-        task.cancel()
+        try:
+            yield
+        finally:
+            task.cancel()
         await self._look()
 
     async def _watch(self) -> None:

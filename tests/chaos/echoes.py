@@ -85,6 +85,8 @@ async def echoing(dice: random.Random, breaking: int) -> AsyncIterator[Echoes]:
         await consumer.seek_to_end()
         echoes = Echoes(consumer, producer, dice)
         task = asyncio.create_task(echoes.run(breaking))
-        yield echoes
-        assert not task.done(), task
-        task.cancel()
+        try:
+            yield echoes
+            assert not task.done(), task
+        finally:
+            task.cancel()
