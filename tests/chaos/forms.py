@@ -5,6 +5,8 @@
 | short | 4 min  | each crash point × message once  | each kind of fault once, briefly    | smaller, as below   |
 | whole | 15 min | the same × every scenario        | the same                            | as issue and matrix |
 | long  | 35 min | as whole                         | 20 minutes of faults at random      | as whole            |
+
+CHAOS_SEED repeats the dice of a run; CHAOS_SECONDS is another length for the long soak.
 """
 
 import os
@@ -49,5 +51,5 @@ EXTENT = {
         sweeps_every_scenario=False,
     ),
     Form.WHOLE: Extent(),
-    Form.LONG: Extent(soak_seconds=20 * 60),
+    Form.LONG: Extent(soak_seconds=float(os.environ.get("CHAOS_SECONDS", 20 * 60))),
 }[FORM]

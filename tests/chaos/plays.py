@@ -1,7 +1,8 @@
 """What a customer and the world do in a scenario of the sweep: each brings a saga to its end, and returns its id."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,6 +14,7 @@ from tests.support.stack import KAFKA_BROKER
 from tests.support.wire import CHARGE, CHARGED, RESERVE
 
 Play: TypeAlias = Callable[[System], Awaitable[str]]
+Wait: TypeAlias = Callable[[], Awaitable[None]]
 
 
 def asking(**flags: bool) -> Play:
@@ -77,27 +79,34 @@ MEND = "drop trigger if exists broken on {}"
 
 async def failing(system: System) -> str:
     """Three services cannot write their rows, as after a bad release, each until it has parked a message."""
-    async with AIOKafkaConsumer(bootstrap_servers=KAFKA_BROKER) as consumer:
-        mended = [asyncio.create_task(_broken_until_parked(system, service, consumer)) for service in BROKEN]
+    async with AIOKafkaConsumer(bootstrap_servers=KAFKA_BROKER) as consumer, AsyncExitStack() as mended:
+        waiting = [await mended.enter_async_context(_broken(system, service, consumer)) for service in BROKEN]
         saga_id = await system.checkout()
-        await asyncio.gather(*mended)
+        await asyncio.gather(*(wait() for wait in waiting))
     return saga_id
 
 
-async def _broken_until_parked(system: System, service: Service, consumer: AIOKafkaConsumer) -> None:
+@asynccontextmanager
+async def _broken(system: System, service: Service, consumer: AIOKafkaConsumer) -> AsyncIterator[Wait]:
+    """What to wait for: that it has parked something and its table is mended. Mended in the end in any case."""
     database, table = system.database(service), BROKEN[service]
-    parked = [TopicPartition(f"{service.name}.retry.5s", number) for number in range(2)]
-    before = await consumer.end_offsets(parked)
+    retries = [TopicPartition(f"{service.name}.retry.5s", number) for number in range(2)]
+    before = await consumer.end_offsets(retries)
+    mend = MEND.format(table.partition(" ")[0])
+
+    async def has_parked() -> None:
+        assert await consumer.end_offsets(retries) != before, f"{service.name} parks nothing"
+
+    async def mended_when_parked() -> None:
+        await eventually(has_parked, within=60)
+        await database.execute(mend)
+
     await database.execute(REFUSE)
     await database.execute(BREAK.format(table))
-
-    async def is_parked() -> None:
-        assert await consumer.end_offsets(parked) != before, f"{service.name} parks nothing"
-
     try:
-        await eventually(is_parked, within=60)
+        yield mended_when_parked
     finally:
-        await database.execute(MEND.format(table.partition(" ")[0]))
+        await database.execute(mend)
 
 
 async def poisoned(system: System) -> str:
