@@ -11,6 +11,7 @@ from typing import TextIO, cast
 import pytest
 from rich.console import Console
 
+from tests.chaos.forms import FORM as FORM
 from tests.chaos.report import Results
 from tests.chaos.system import System, running
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from kafka_init.topics import declared_topics
 from local.instance import INVENTORY, ORCHESTRATOR, ORDER, PAYMENT, Service
 from tests.chaos.system import System
 from tests.support.eventually import eventually
@@ -90,7 +91,8 @@ async def failing(system: System) -> str:
 async def _broken(system: System, service: Service, consumer: AIOKafkaConsumer) -> AsyncIterator[Wait]:
     """What to wait for: that it has parked something and its table is mended. Mended in the end in any case."""
     database, table = system.database(service), BROKEN[service]
-    retries = [TopicPartition(f"{service.name}.retry.5s", number) for number in range(2)]
+    topic = f"{service.name}.retry.5s"
+    retries = [TopicPartition(topic, number) for number in range(declared_topics()[topic].num_partitions)]
     before = await consumer.end_offsets(retries)
     mend = MEND.format(table.partition(" ")[0])
 

@@ -9,7 +9,7 @@ from time import monotonic
 from rich.console import Console
 
 from local.instance import DATABASES, HOST, ORCHESTRATOR, ORDER, Service
-from tests.chaos.faults import Fault
+from tests.chaos.havoc import Fault
 from tests.chaos.infra import KAFKA
 from tests.chaos.processes import HERE, Process
 from tests.chaos.proxy import Proxy

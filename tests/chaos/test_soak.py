@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos import faults, mending
+from tests.chaos import havoc, mending
 from tests.chaos.counts import Lives, from_logs
 from tests.chaos.echoes import echoing
 from tests.chaos.forms import EXTENT
@@ -42,11 +42,11 @@ async def test_whatever_breaks_under_load_every_checkout_ends_and_the_books_agre
         orchestrator_db = soak.systems[0].databases.orchestrator
         since = await orchestrator_db.fetchval("select now()")
         lives = Lives(soak.processes)
-        all_kinds = faults.kinds(soak.processes, soak.proxies, dice[0], poured)
+        all_kinds = havoc.kinds(soak.processes, soak.proxies, dice[0], poured)
         async with lives.watched():
             async with customers(soak) as histories, echoing(dice[1], BROKEN) as echoes:
                 await eventually(lambda: assert_answered(WARM_UP, *histories))
-                await soak.suffer(faults.plan(all_kinds, dice[2], EXTENT.soak_seconds), histories)
+                await soak.suffer(havoc.plan(all_kinds, dice[2], EXTENT.soak_seconds), histories)
                 await soak.heal()
             await letters.hold(poured | echoes.broken.keys())
             redriven = await mending.redrive(soak.systems[0], letters, echoes.broken)
