@@ -26,6 +26,8 @@ CALLERS = 6
 """Of each replica."""
 WARM_UP = 50
 """So many checkouts of each replica's customers are answered before the first fault."""
+PATIENCE_SECONDS = 5 * 60
+"""Faults may hit the same database one after the other; its customers go on asking."""
 LONGEST_SECONDS = 30 * 60
 BROKEN = 3
 """So many messages are broken so that they can be mended."""
@@ -67,7 +69,7 @@ async def test_whatever_breaks_under_load_every_checkout_ends_and_the_books_agre
 async def customers(soak: Soak) -> AsyncIterator[list[History]]:
     """Some at each replica."""
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(load(system.http, CALLERS)) for system in soak.systems]
+        yield [await stack.enter_async_context(load(system.http, CALLERS, PATIENCE_SECONDS)) for system in soak.systems]
 
 
 def written(histories: Iterable[History]) -> Path:

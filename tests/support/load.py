@@ -11,10 +11,14 @@ import httpx
 
 from tests.support.eventually import eventually
 
+PATIENCE_SECONDS = 60
+"""How long a customer repeats a checkout that nobody answers."""
 ANSWERS = {200: "COMPLETED", 202: "RUNNING", 402: "FAILED", 409: "FAILED"}
 
 
-async def checkout(http: httpx.AsyncClient, body: Mapping[str, Any], key: str | None = None) -> httpx.Response:
+async def checkout(
+    http: httpx.AsyncClient, body: Mapping[str, Any], key: str | None = None, patience: float = PATIENCE_SECONDS
+) -> httpx.Response:
     """One checkout, repeated with the same Idempotency-Key until the orchestrator has acknowledged it."""
     headers = {"Idempotency-Key": key or str(uuid4())}
 
@@ -23,7 +27,7 @@ async def checkout(http: httpx.AsyncClient, body: Mapping[str, Any], key: str | 
         assert answer.status_code != 503, answer.text
         return answer
 
-    answer = await eventually(attempt, within=60)
+    answer = await eventually(attempt, within=patience)
     expected = ANSWERS.get(answer.status_code)
     if expected is None or answer.json()["status"] != expected:
         raise RuntimeError(f"a checkout was answered {answer.status_code}: {answer.text}")
@@ -48,7 +52,7 @@ class History:
 
 
 @asynccontextmanager
-async def load(http: httpx.AsyncClient, callers: int) -> AsyncIterator[History]:
+async def load(http: httpx.AsyncClient, callers: int, patience: float = PATIENCE_SECONDS) -> AsyncIterator[History]:
     """So many customers at once while the block runs; on its way out each ends what it has begun."""
     history = History()
 
@@ -56,7 +60,7 @@ async def load(http: httpx.AsyncClient, callers: int) -> AsyncIterator[History]:
         while not history.closing:
             user = f"load-{uuid4()}"
             history.users.add(user)
-            answer = await checkout(http, {"userId": user, "totalAmount": 19.99}, key=user)
+            answer = await checkout(http, {"userId": user, "totalAmount": 19.99}, user, patience)
             history.answers.append(answer.json() | {"idempotencyKey": user})
 
     async with asyncio.TaskGroup() as group:
