@@ -1,14 +1,13 @@
 """Kafka in: a whole poll is one batch, and an offset is committed only after the database commit."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError, UnknownTopicOrPartitionError
 
 from chassis.batcher import Batcher
 from chassis.crash import crash_point
@@ -35,12 +34,14 @@ class Consumer:
         self._settings = settings
         self._reads = by_destination(reads)
         self._retries = retries
+        self._topics = [*self._reads, *retries.delays]
         self._kafka: AIOKafkaConsumer | None = None
         self._positions: dict[TopicPartition, int] = {}
         self._committed_at = monotonic()
         self.progress_at = monotonic()
         """When a batch was last handled; `busy` while one is."""
         self.busy = False
+        self._missing: list[str] = []
 
     @property
     def kafka(self) -> AIOKafkaConsumer | None:
@@ -51,6 +52,10 @@ class Consumer:
     def ready(self) -> bool:
         """Whether the group has given this process its partitions."""
         return self._kafka is not None and bool(self._kafka.assignment())
+
+    def health(self) -> bool | str:
+        """Whether it is ready; which topics are missing, if that is why it is not: then none of the others is read."""
+        return f"missing topics: {', '.join(self._missing)}" if self._missing else self.ready
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -63,12 +68,16 @@ class Consumer:
         while True:
             kafka = consumer(self._settings)
             try:
-                kafka.subscribe([*self._reads, *self._retries.delays], listener=_CommitBeforeRevoke(self))
+                kafka.subscribe(self._topics, listener=_CommitBeforeRevoke(self))
                 await kafka.start()
                 self._kafka = kafka
+                self._missing = []
                 backoff.reset()
                 while True:
                     await self._poll(kafka)
+            except UnknownTopicOrPartitionError:
+                self._missing = [topic for topic in self._topics if kafka.partitions_for_topic(topic) is None]
+                log.error("topics are missing, nothing is read until kafka-init has made them", topics=self._missing)
             except (KafkaError, OSError) as error:
                 log.warning("the broker is away, starting over", error=repr(error))
             finally:
@@ -81,7 +90,7 @@ class Consumer:
         due = self._committed_at + self._settings.commit_every_seconds - monotonic()
         wait_ms = int(max(due, 0) * 1000) + 1 if self._positions else self._settings.poll_wait_ms
         polled = await kafka.getmany(timeout_ms=wait_ms, max_records=self._settings.batch_max_messages)
-        polled = self._without_early(kafka, polled)
+        polled = await self._without_early(kafka, polled)
         if polled:
             await self._handle([record for records in polled.values() for record in records])
             self._positions |= {partition: records[-1].offset + 1 for partition, records in polled.items()}
@@ -89,12 +98,14 @@ class Consumer:
         if self._positions and monotonic() - self._committed_at >= self._settings.commit_every_seconds:
             await self.commit(kafka)
 
-    def _without_early(self, kafka: AIOKafkaConsumer, polled: Polled) -> Polled:
+    async def _without_early(self, kafka: AIOKafkaConsumer, polled: Polled) -> Polled:
         """Put back the records of retry topics whose delay is not over; their partition rests until it is."""
-        due: Polled = {}
-        for partition, records in polled.items():
-            delay_ms = self._retries.delays.get(partition.topic, 0) * 1000
-            rest_ms = [record.timestamp + delay_ms - time.time() * 1000 for record in records] if delay_ms else []
+        delayed = {partition for partition in polled if partition.topic in self._retries.delays}
+        now_ms = await self._retries.now_ms() if delayed else 0
+        due = {partition: records for partition, records in polled.items() if partition not in delayed}
+        for partition in delayed & kafka.assignment():
+            records, delay_ms = polled[partition], self._retries.delays[partition.topic] * 1000
+            rest_ms = [record.timestamp + delay_ms - now_ms for record in records]
             ready = next((i for i, rest in enumerate(rest_ms) if rest > 0), len(records))
             if ready < len(records):
                 kafka.seek(partition, records[ready].offset)

@@ -12,8 +12,8 @@ from chassis.problems import json_response
 DATABASE_CHECK_SECONDS = 2
 
 
-def routes(pool: Pool, **checks: Callable[[], bool]) -> APIRouter:
-    """The three routes; each check answers whether one part works."""
+def routes(pool: Pool, **checks: Callable[[], bool | str]) -> APIRouter:
+    """The three routes; each check answers whether one part works, or says why it does not."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/healthz")
@@ -23,7 +23,7 @@ def routes(pool: Pool, **checks: Callable[[], bool]) -> APIRouter:
     @router.get("/readyz")
     async def readyz() -> Response:
         parts = {"database": await _answers(pool), **{name: check() for name, check in checks.items()}}
-        return json_response(parts, 200 if all(parts.values()) else 503)
+        return json_response(parts, 200 if all(part is True for part in parts.values()) else 503)
 
     @router.get("/metrics")
     async def metrics() -> Response:

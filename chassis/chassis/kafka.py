@@ -116,13 +116,20 @@ class KafkaTransport:
         return await self.produce(message.destination, str(message.key).encode(), body, headers(message))
 
     async def produce(
-        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes,
+        headers: list[tuple[str, bytes]],
+        timestamp_ms: int | None = None,
     ) -> "asyncio.Future[Any]":
-        """The same for any record."""
+        """The same for any record; without a timestamp it gets that of this process's clock."""
         await self._ready.wait()
         assert self._producer is not None
         try:
-            sent: asyncio.Future[Any] = await self._producer.send(topic, key=key, value=value, headers=headers)
+            sent: asyncio.Future[Any] = await self._producer.send(
+                topic, key=key, value=value, headers=headers, timestamp_ms=timestamp_ms
+            )
         except KafkaError as error:
             self._check(error)
             raise

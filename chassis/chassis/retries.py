@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from chassis import metrics
 from chassis.crash import crash_point
+from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.errors import InvalidRecord
 from chassis.kafka import KafkaTransport, header_texts, message_id_of
 from chassis.loops import Backoff
@@ -22,16 +23,30 @@ log = structlog.get_logger()
 
 LONGEST_REASON: Final = 1000
 KEPT: Final = ("message-type", "causation-id", "traceparent", "redrives")
+NOW_MS: Final = "select (extract(epoch from clock_timestamp()) * 1000)::bigint"
 
 
 class Retries:
     """Where the records go that one service could not handle."""
 
-    def __init__(self, kafka: KafkaTransport, settings: Settings) -> None:
+    def __init__(self, kafka: KafkaTransport, pool: Pool, settings: Settings) -> None:
         self._kafka = kafka
+        self._pool = pool
         self._settings = settings
         self.delays = {f"{settings.service}.retry.{name}": s for name, s in settings.retry_delays_seconds.items()}
         """Topic -> how many seconds its records wait."""
+
+    async def now_ms(self) -> int:
+        """The database's clock: delays are measured by it, since the replicas' own clocks may differ by minutes."""
+        backoff = Backoff(self._settings.retry_first_seconds, self._settings.retry_max_seconds)
+        while True:
+            try:
+                now: int = await self._pool.fetchval(NOW_MS)
+            except INFRASTRUCTURE_ERRORS as error:
+                log.warning("cannot read the clock yet, the database is away", error=repr(error))
+                await backoff.pause()
+            else:
+                return now
 
     async def park(self, record: ConsumerRecord, error: BaseException) -> None:
         """Copy the record to where its next try, or its end, is; waits while the broker is away."""
@@ -56,10 +71,11 @@ class Retries:
         log.error("message parked", topic=topic, reason=reason, attempt=attempt, **_place(record))
 
     async def _produce(self, topic: str, record: ConsumerRecord, headers: list[tuple[str, bytes]]) -> None:
+        at_ms = await self.now_ms() if topic in self.delays else None
         backoff = Backoff(self._settings.retry_first_seconds, self._settings.retry_max_seconds)
         while True:
             try:
-                await (await self._kafka.produce(topic, record.key, record.value or b"", headers))
+                await (await self._kafka.produce(topic, record.key, record.value or b"", headers, at_ms))
             except KafkaError as error:
                 log.warning("could not park a message yet", topic=topic, error=repr(error), **_place(record))
                 await backoff.pause()

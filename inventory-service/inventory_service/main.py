@@ -29,7 +29,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         kafka = KafkaTransport(settings)
         relay = Relay(pool, settings, SENDS, kafka)
         batcher = Batcher(pool, Reservations(settings.inventory_failure_rate), settings, SENDS, relay.publish)
-        consumer = Consumer(batcher, settings, READS, Retries(kafka, settings))
+        consumer = Consumer(batcher, settings, READS, Retries(kafka, pool, settings))
         loops = background(
             batcher=batcher.run,
             watchdog=Watchdog(consumer, settings).run,
@@ -37,7 +37,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         )
         async with relay.running(), loops, consumer.running():
             app.include_router(api.routes(pool))
-            app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=lambda: consumer.ready))
+            app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=consumer.health))
             yield
 
 

@@ -42,7 +42,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         waiters = Waiters(pool, settings.waiter_check_seconds)
         batcher = Batcher(pool, Checkouts(definition), settings, SENDS, relay.publish, committed)
         deadlines = Deadlines(batcher, pool, settings)
-        consumer = Consumer(batcher, settings, READS, Retries(kafka, settings))
+        consumer = Consumer(batcher, settings, READS, Retries(kafka, pool, settings))
         loops = background(
             batcher=batcher.run,
             waiters=waiters.run,
@@ -53,7 +53,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with relay.running(), loops, consumer.running():
             app.include_router(api.routes(batcher, waiters, pool, settings, app.state.hot, relay.admit))
             app.include_router(operator.routes(batcher, settings))
-            app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=lambda: consumer.ready))
+            app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=consumer.health))
             yield
 
 

@@ -25,7 +25,7 @@ async def counting(settings: Settings, wired: Bodies, decider: Counters | None =
         batcher: Batcher[Counter] = Batcher(
             pool, decider or Counters(wired.added), settings, [wired.added], relay.publish
         )
-        consumer = Consumer(batcher, settings, [wired.add, wired.noted], Retries(kafka, settings))
+        consumer = Consumer(batcher, settings, [wired.add, wired.noted], Retries(kafka, pool, settings))
         await stack.enter_async_context(relay.running())
         await stack.enter_async_context(background(batcher=batcher.run))
         await stack.enter_async_context(consumer.running())
