@@ -16,6 +16,7 @@ import chassis.crash
 import chassis.health
 import chassis.housekeeping
 import chassis.watchdog
+from tests.chaos.clock import skew
 
 
 def become(module: str, environment: Mapping[str, str], log: str) -> None:
@@ -26,6 +27,7 @@ def become(module: str, environment: Mapping[str, str], log: str) -> None:
     os.environ.update(environment)
     orders = Path(environment["ARM"])
     _die_at(environment["CRASH_AT"])
+    skew(float(environment.get("CLOCK_SKEW_SECONDS", "0")))
 
     def arm(*_: object) -> None:
         _die_at(orders.read_text())

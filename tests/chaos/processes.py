@@ -121,6 +121,12 @@ class Process:
         await self.end()
         self.start()
 
+    async def restart(self, crash_at: str = "", **settings: str) -> None:
+        """Kill it and begin a new life."""
+        await self.end()
+        self.start(crash_at, **settings)
+        await self.ready()
+
     @asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:
         """Inside this block the process stands still."""

@@ -107,6 +107,16 @@ class System:
 
         await eventually(due)
 
+    async def sent(self, service: Service, message_type: str, saga_ids: Collection[str]) -> None:
+        """Wait until a receiver has acknowledged such a message of each of these sagas."""
+        query = "select count(*) from outbox where type = $1 and key = any($2::uuid[]) and published_at is not null"
+
+        async def all_sent() -> None:
+            found = await self.database(service).fetchval(query, message_type, saga_ids)
+            assert found == len(saga_ids), f"{service.name} has sent {found} {message_type} of {len(saga_ids)}"
+
+        await eventually(all_sent)
+
     def database(self, service: Service) -> "asyncpg.Pool[asyncpg.Record]":
         """The service's own."""
         pool: asyncpg.Pool[asyncpg.Record] = getattr(self.databases, service.database.owner)

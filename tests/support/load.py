@@ -50,6 +50,15 @@ class History:
     def order_ids(self) -> set[str]:
         return {answer["orderId"] for answer in self.answers}
 
+    async def grows(self, by: int, within: float = 30) -> None:
+        """Wait until so many more checkouts are answered."""
+        wanted = len(self.answers) + by
+
+        async def grown() -> None:
+            assert len(self.answers) >= wanted, f"{len(self.answers)} checkouts of {wanted} were answered"
+
+        await eventually(grown, within)
+
 
 @asynccontextmanager
 async def load(http: httpx.AsyncClient, callers: int, patience: float = PATIENCE_SECONDS) -> AsyncIterator[History]:

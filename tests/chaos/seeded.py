@@ -1,0 +1,111 @@
+"""Bugs, and for each the circumstance in which it bites; the same circumstance does the product no harm."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from local.instance import ORCHESTRATOR, PAYMENT, Service
+from tests.chaos.faults import broken
+from tests.chaos.system import System
+from tests.support.databases import Databases
+from tests.support.eventually import eventually
+from tests.support.stack import KAFKA_BROKER
+from tests.support.wire import CHARGED, PAYMENT_FAILED, REFUND
+
+Circumstance: TypeAlias = Callable[[System], Awaitable[str]]
+"""Brings it about and returns the id of the saga that it befalls."""
+
+LEASE = {"RELAY_LEASE_SECONDS": "10"}
+"""Nothing is sent twice only because it was not marked in time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bug:
+    """One part of a service swapped by the module, and the invariants that are then violated."""
+
+    module: str
+    service: Service
+    circumstance: Circumstance
+    violates: Collection[str]
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.module
+
+
+async def charge_after_its_refund(system: System) -> str:
+    """The charge cannot be handled and waits on a retry topic; the saga is cancelled and ends before its next try."""
+    async with broken(system, PAYMENT, "payments", "new.status = 'CHARGED'"):
+        saga_id = await system.checkout()
+
+        async def parked() -> None:
+            assert await system[PAYMENT].metric("parked_messages_total")
+
+        await eventually(parked)
+        await system.operate(saga_id, "cancel")
+        await system.ended(saga_id)
+    await system.wire.heard(saga_id, CHARGED, PAYMENT_FAILED)
+    return saga_id
+
+
+async def refund_lost(system: System) -> str:
+    """The payment service dies after the charge; when it is back, the refund is no longer on its topic."""
+    payment = system[PAYMENT]
+    await payment.arm("relay.acknowledged@PaymentCharged")
+    saga_id = await system.checkout({"forcePaymentFail": False, "forceInventoryFail": True})
+    await payment.crashed("relay.acknowledged@PaymentCharged", within=30)
+    await system.sent(ORCHESTRATOR, "RefundPayment", [saga_id])
+    await empty(REFUND)
+    payment.start()
+    await payment.ready()
+
+    async def ended_or_overdue() -> None:
+        query = "select status <> 'RUNNING' or deadline < now() - interval '1 s' from sagas where saga_id = $1"
+        assert await system.databases.orchestrator.fetchval(query, saga_id)
+
+    await eventually(ended_or_overdue, within=60)
+    return saga_id
+
+
+async def empty(topic: str) -> None:
+    """Delete the records of a topic."""
+    admin, consumer = (
+        AIOKafkaAdminClient(bootstrap_servers=KAFKA_BROKER),
+        AIOKafkaConsumer(bootstrap_servers=KAFKA_BROKER),
+    )
+    await admin.start()
+    await consumer.start()
+    try:
+        (described,) = await admin.describe_topics([topic])
+        partitions = [TopicPartition(topic, each["partition"]) for each in described["partitions"]]
+        ends = await consumer.end_offsets(partitions)
+        await admin.delete_records({partition: RecordsToDelete(before_offset=end) for partition, end in ends.items()})
+    finally:
+        await consumer.stop()
+        await admin.close()
+
+
+async def forget(databases: Databases, saga_id: str) -> None:
+    """Remove what a bug has left, so that the next audit finds only what is its own."""
+    orchestrator = databases.orchestrator
+    order_id = await orchestrator.fetchval("select order_id from sagas where saga_id = $1", saga_id)
+    for table in ("saga_events", "checkout_requests", "sagas"):
+        await orchestrator.execute(f"delete from {table} where saga_id = $1", saga_id)
+    for pool in (orchestrator, databases.payment, databases.inventory):
+        await pool.execute("delete from outbox where key = $1", saga_id)
+    await databases.order.execute("delete from orders where order_id = $1", order_id)
+    await databases.payment.execute("delete from payments where order_id = $1", order_id)
+    await databases.inventory.execute("delete from reservations where order_id = $1", order_id)
+
+
+SOON = {"STEP_TIMEOUT_SCALE": "0.2"} | LEASE
+SLOW_RETRIES = {"RETRY_DELAYS_SECONDS": '{"5s": 2, "30s": 2, "5m": 2}'}
+
+BUGS = (
+    Bug("no_tombstone", PAYMENT, charge_after_its_refund, {"I2", "I7"}, SLOW_RETRIES),
+    Bug("undo_not_repeated", ORCHESTRATOR, refund_lost, {"I5"}, SOON),
+    Bug("undo_given_up", ORCHESTRATOR, refund_lost, {"I2", "I8"}, SOON),
+)
