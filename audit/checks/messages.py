@@ -1,5 +1,6 @@
 """I9: what was committed to an outbox is published, and what was published is applied, once."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from audit.look import Look
@@ -7,16 +8,21 @@ from audit.report import Finding, Verdict
 from audit.streams import blocks, merge
 
 MOST = 10_000
+PARTICIPANTS = ("payment-service", "inventory-service")
 
 UNPUBLISHED = """
 select message_id, type, key from outbox
 where published_at is null and created_at < now() - make_interval(secs => $1) limit $2"""
 
 TWICE = """
-select message_id from saga_events where kind = 'RECEIVED' group by message_id having count(*) > 1 limit $1"""
+select message_id from saga_events where kind <> 'SENT' group by message_id having count(*) > 1 limit $1"""
 WHOSE = """
 select distinct saga_id, message_id, order_id from saga_events join sagas using (saga_id)
-where kind = 'RECEIVED' and message_id = any($1::uuid[])"""
+where kind <> 'SENT' and message_id = any($1::uuid[])"""
+REPLIED_TWICE = """
+select causation_id from outbox where causation_id is not null
+group by causation_id having count(*) > 1 limit $1"""
+SAGA_OF = "select distinct causation_id, key from outbox where causation_id = any($1::uuid[])"
 
 REPLIES = "select message_id, key from outbox order by message_id"
 INBOX = "select message_id from inbox order by message_id"
@@ -33,17 +39,22 @@ async def published(look: Look, verdict: Verdict) -> None:
 
 
 async def applied_once(look: Look, verdict: Verdict) -> None:
-    """No saga's log counts a message twice."""
+    """No saga's log has a message twice, and no participant has two replies to one command."""
     database = look.snapshots.orchestrator
+    todo = "the inbox let it through"
     if ids := [row["message_id"] for row in await database.fetch(TWICE, MOST)]:
         verdict.add(
-            Finding(
-                f"message {row['message_id']} counted twice",
-                "the inbox let it through",
-                row["saga_id"],
-                row["order_id"],
-            )
+            Finding(f"message {row['message_id']} counted twice", todo, row["saga_id"], row["order_id"])
             for row in await database.fetch(WHOSE, ids)
+        )
+    for service in PARTICIPANTS:
+        participant = look.snapshots.by_service[service]
+        commands = [row["causation_id"] for row in await participant.fetch(REPLIED_TWICE, MOST)]
+        saga_of = {row["causation_id"]: row["key"] for row in await participant.fetch(SAGA_OF, commands)}
+        order_of = await _orders(look, saga_of.values())
+        verdict.add(
+            Finding(f"{service} handled command {command} twice", todo, saga_id, order_of.get(saga_id))
+            for command, saga_id in saga_of.items()
         )
 
 
@@ -51,7 +62,7 @@ async def arrived(look: Look, verdict: Verdict) -> None:
     """Once all is quiet, every reply to one of our sagas is in the orchestrator's inbox."""
     if not look.options.quiesced:
         return
-    for service in ("payment-service", "inventory-service"):
+    for service in PARTICIPANTS:
         lost: dict[UUID, UUID] = {}
         async for replies, handled in merge(
             blocks(look.snapshots.by_service[service], REPLIES, columns="uuid uuid"),
@@ -59,8 +70,7 @@ async def arrived(look: Look, verdict: Verdict) -> None:
         ):
             for message_id in list(replies.keys() - handled.keys())[: MOST - len(lost)]:
                 lost[UUID(bytes=message_id)] = UUID(bytes=replies[message_id][1])
-        known = await look.snapshots.orchestrator.fetch(KNOWN, list(set(lost.values())))
-        order_of = {row["saga_id"]: row["order_id"] for row in known}
+        order_of = await _orders(look, lost.values())
         verdict.add(
             Finding(
                 f"reply {message_id} of {service} never arrived",
@@ -71,3 +81,9 @@ async def arrived(look: Look, verdict: Verdict) -> None:
             for message_id, saga_id in lost.items()
             if saga_id in order_of
         )
+
+
+async def _orders(look: Look, saga_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """The orders of those sagas that are ours."""
+    known = await look.snapshots.orchestrator.fetch(KNOWN, list(set(saga_ids)))
+    return {row["saga_id"]: row["order_id"] for row in known}

@@ -169,6 +169,29 @@ async def test_a_message_that_counted_twice_is_found(books: Books) -> None:
     assert (await books.found(only={"I9"})) == {"I9": {(saga, order)}}
 
 
+async def test_a_message_that_came_late_and_had_counted_already_is_found(books: Books) -> None:
+    saga, order = await books.ids(SUCCESS)
+    await books.orchestrator(
+        """insert into saga_events (saga_id, seq, kind, type, at, message_id, causation_id, body)
+        select saga_id, 10, 'LATE', type, at, message_id, causation_id, body from saga_events
+        where saga_id = $1 and seq = 5""",
+        saga,
+    )
+    assert await books.found(only={"I9"}) == {"I9": {(saga, order)}}
+
+
+@pytest.mark.parametrize("database", ["payment", "inventory"])
+async def test_a_command_that_was_handled_twice_is_found(books: Books, database: str) -> None:
+    saga, order = await books.ids(SUCCESS)
+    await getattr(books, database)(
+        """insert into outbox (message_id, causation_id, destination, type, key, body, publish_after, published_at)
+        select gen_random_uuid(), causation_id, destination, type, key, body, publish_after, published_at from outbox
+        where key = $1""",
+        saga,
+    )
+    assert await books.found(only={"I9"}) == {"I9": {(saga, order)}}
+
+
 async def test_a_reply_that_never_arrived_is_found_once_all_is_quiet(books: Books) -> None:
     saga, order = await books.ids(SUCCESS)
     await books.orchestrator(
