@@ -20,7 +20,7 @@ from tests.support.stack import KAFKA_BROKER, ROOT
 
 FLUSH_SECONDS = 0.1
 """The longest that Postgres can be made to wait before it calls fdatasync on its log."""
-CUT_EVERY_SECONDS = 0.1
+CUT_EVERY_SECONDS = 0.4
 
 TERMINATE = "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = $1"
 REFUSE = "create or replace function refuse() returns trigger language plpgsql as 'begin raise ''broken''; end'"
@@ -56,7 +56,7 @@ async def _set_delay(system: System, *changes: str) -> None:
 
 @asynccontextmanager
 async def connections_cut(system: System) -> AsyncIterator[list[int]]:
-    """Inside this block the databases end the services' connections ten times a second; how many each time."""
+    """Inside this block the databases end the services' connections again and again; how many each time."""
     cuts: list[int] = []
 
     async def cut() -> None:

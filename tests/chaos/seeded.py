@@ -1,9 +1,10 @@
 """Bugs, and for each the circumstance in which it bites; the same circumstance does the product no harm."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from typing import TypeAlias
 
+import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
@@ -18,8 +19,12 @@ from tests.support.wire import CHARGED, PAYMENT_FAILED, REFUND
 Circumstance: TypeAlias = Callable[[System], Awaitable[str]]
 """Brings it about and returns the id of the saga that it befalls."""
 
-LEASE = {"RELAY_LEASE_SECONDS": "10"}
-"""Nothing is sent twice only because it was not marked in time."""
+SETTINGS = {
+    "STEP_TIMEOUT_SCALE": "0.2",
+    "RETRY_DELAYS_SECONDS": '{"5s": 2, "30s": 2, "5m": 2}',
+    "RELAY_LEASE_SECONDS": "10",
+}
+"""Of the services with and without a bug. With this lease nothing is sent twice only because it was not yet marked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +35,7 @@ class Bug:
     service: Service
     circumstance: Circumstance
     violates: Collection[str]
-    settings: Mapping[str, str] = field(default_factory=dict)
+    proves: pytest.MarkDecorator
 
     def __str__(self) -> str:
         return self.module
@@ -70,6 +75,21 @@ async def refund_lost(system: System) -> str:
     return saga_id
 
 
+async def late_reply_and_a_crash(system: System) -> str:
+    """The orchestrator dies while it handles a reply that nobody asks for again, as the saga has been cancelled."""
+    orchestrator = system[ORCHESTRATOR]
+    async with system[PAYMENT].frozen():
+        saga_id = await system.checkout()
+        await system.reaches(saga_id, step=["ORDER_CREATED"])
+        await system.operate(saga_id, "cancel")
+        await orchestrator.arm("batch.before_commit@PaymentCharged")
+    await orchestrator.crashed("batch.before_commit@PaymentCharged", within=30)
+    orchestrator.start()
+    await orchestrator.ready()
+    await system.ended(saga_id)
+    return saga_id
+
+
 async def empty(topic: str) -> None:
     """Delete the records of a topic."""
     admin, consumer = (
@@ -101,11 +121,33 @@ async def forget(databases: Databases, saga_id: str) -> None:
     await databases.inventory.execute("delete from reservations where order_id = $1", order_id)
 
 
-SOON = {"STEP_TIMEOUT_SCALE": "0.2"} | LEASE
-SLOW_RETRIES = {"RETRY_DELAYS_SECONDS": '{"5s": 2, "30s": 2, "5m": 2}'}
-
 BUGS = (
-    Bug("no_tombstone", PAYMENT, charge_after_its_refund, {"I2", "I7"}, SLOW_RETRIES),
-    Bug("undo_not_repeated", ORCHESTRATOR, refund_lost, {"I5"}, SOON),
-    Bug("undo_given_up", ORCHESTRATOR, refund_lost, {"I2", "I8"}, SOON),
+    Bug(
+        "acknowledges_first",
+        ORCHESTRATOR,
+        late_reply_and_a_crash,
+        {"I9"},
+        pytest.mark.proves("bug-early-ack"),
+    ),
+    Bug(
+        "no_tombstone",
+        PAYMENT,
+        charge_after_its_refund,
+        {"I2", "I7"},
+        pytest.mark.proves("bug-no-tombstone"),
+    ),
+    Bug(
+        "undo_not_repeated",
+        ORCHESTRATOR,
+        refund_lost,
+        {"I5"},
+        pytest.mark.proves("bug-dropped-compensation"),
+    ),
+    Bug(
+        "undo_given_up",
+        ORCHESTRATOR,
+        refund_lost,
+        {"I2", "I8"},
+        pytest.mark.proves("bug-dropped-compensation"),
+    ),
 )

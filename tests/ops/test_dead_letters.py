@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from tests.ops.sagas import assert_step, begin, hold, saga_of
 from tests.ops.shell import letter_of, open_letters, ops, signed
@@ -48,6 +49,7 @@ async def test_a_dry_run_changes_nothing(wire: Wire) -> None:
     assert await letter_of(letter["messageId"]) == letter
 
 
+@pytest.mark.proves("redrive")
 async def test_a_repaired_message_has_its_effect_once_whatever_dies_and_however_often_it_is_sent(
     wire: Wire, databases: Databases, tmp_path: Path
 ) -> None:
