@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from local.instance import ORCHESTRATOR, PAYMENT, Service
 from tests.chaos.faults import broken
 from tests.chaos.system import System
 from tests.support.databases import Databases
 from tests.support.eventually import eventually
-from tests.support.stack import KAFKA_BROKER
+from tests.support.topics import empty
 from tests.support.wire import CHARGED, PAYMENT_FAILED, REFUND
 
 Circumstance: TypeAlias = Callable[[System], Awaitable[str]]
@@ -88,24 +86,6 @@ async def late_reply_and_a_crash(system: System) -> str:
     await orchestrator.ready()
     await system.ended(saga_id)
     return saga_id
-
-
-async def empty(topic: str) -> None:
-    """Delete the records of a topic."""
-    admin, consumer = (
-        AIOKafkaAdminClient(bootstrap_servers=KAFKA_BROKER),
-        AIOKafkaConsumer(bootstrap_servers=KAFKA_BROKER),
-    )
-    await admin.start()
-    await consumer.start()
-    try:
-        (described,) = await admin.describe_topics([topic])
-        partitions = [TopicPartition(topic, each["partition"]) for each in described["partitions"]]
-        ends = await consumer.end_offsets(partitions)
-        await admin.delete_records({partition: RecordsToDelete(before_offset=end) for partition, end in ends.items()})
-    finally:
-        await consumer.stop()
-        await admin.close()
 
 
 async def forget(databases: Databases, saga_id: str) -> None:

@@ -33,12 +33,12 @@ async def test_with_slow_disks_everything_is_slow_and_nothing_is_lost(system: Sy
     async with load(system.http, CALLERS) as history:
         await history.grows(CALLERS)
         async with slow_disks(system):
-            await history.grows(5 * CALLERS, within=60)
+            await history.grows(2 * CALLERS, within=60)
     await assert_all_well(system, history)
 
 
 @pytest.mark.proves("clock-skew")
-@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("sign", [1] if FORM == "short" else [1, -1])
 async def test_services_whose_clocks_are_ten_minutes_wrong_keep_their_deadlines(sign: int) -> None:
     """Each is ahead of one neighbour and behind another; deadlines are the database's."""
     async with running(IMPATIENT) as system:

@@ -2,11 +2,15 @@
 
 import pytest
 
+from audit.auditor import CHECKS, audit
+from audit.databases import addresses
+from audit.look import Options
 from tests.chaos.seeded import BUGS, SETTINGS, Bug, forget
 from tests.chaos.system import running
-from tests.chaos.verdict import ALL_BUT_DEAD_LETTERS, audit
+from tests.support.stack import KAFKA_BROKER, OFFSET
 
 Found = dict[str, set[str]]
+ALL_BUT_DEAD_LETTERS = frozenset(CHECKS) - {"I11"}
 
 
 @pytest.mark.parametrize("bug", [pytest.param(bug, marks=bug.proves, id=str(bug)) for bug in BUGS])
@@ -27,6 +31,6 @@ async def test_the_same_circumstances_do_the_product_no_harm() -> None:
 
 async def violations() -> Found:
     """The violated invariants, each with the sagas that the auditor names."""
-    _, report = await audit("--only", ALL_BUT_DEAD_LETTERS, "--quiesced", "--settle-seconds", "0.5")
-    violated = [verdict for verdict in report["invariants"] if verdict["violations"]]
-    return {verdict["invariant"]: {finding["sagaId"] for finding in verdict["findings"]} for verdict in violated}
+    options = Options(addresses(OFFSET), KAFKA_BROKER, only=ALL_BUT_DEAD_LETTERS, settle_seconds=0.5, quiesced=True)
+    verdicts = await audit(options)
+    return {v.invariant: {str(finding.saga_id) for finding in v.findings} for v in verdicts if v.count}

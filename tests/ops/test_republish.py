@@ -3,15 +3,14 @@
 from datetime import UTC, datetime
 
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from tests.ops.sagas import begin, hold
 from tests.ops.shell import Done, ops
 from tests.support.consistency import disagreements, orders_of
 from tests.support.databases import Databases
 from tests.support.eventually import eventually
-from tests.support.stack import INVENTORY, KAFKA_BROKER, frozen
+from tests.support.stack import INVENTORY, frozen
+from tests.support.topics import empty
 from tests.support.wire import COMMANDS, EVENTS
 
 SAGAS = 12
@@ -25,7 +24,7 @@ async def test_sagas_whose_messages_are_lost_end_after_republish_and_nothing_is_
         saga_ids = [await begin(http, user) for _ in range(SAGAS)]
         await eventually(lambda: assert_waiting_for_stock(databases, saga_ids))
         await hold(databases, *saga_ids)
-        await lose_the_log()
+        await empty(*COMMANDS, *EVENTS)
     await eventually(lambda: assert_handles_new_messages(http, user))
     stuck = await running(databases, saga_ids)
     assert stuck > 0, "what was lost was not missed"
@@ -53,22 +52,6 @@ async def republish(since: str, *options: str) -> Done:
     done = await ops("republish", "--since", since, *options)
     assert done.code == 0, done.out + done.error
     return done
-
-
-async def lose_the_log() -> None:
-    """Every record of every topic of messages."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=KAFKA_BROKER)
-    consumer = AIOKafkaConsumer(*COMMANDS, *EVENTS, bootstrap_servers=KAFKA_BROKER)
-    await admin.start()
-    await consumer.start()
-    try:
-        topics = await admin.describe_topics([*COMMANDS, *EVENTS])
-        partitions = [TopicPartition(t["topic"], p["partition"]) for t in topics for p in t["partitions"]]
-        ends = await consumer.end_offsets(partitions)
-        await admin.delete_records({partition: RecordsToDelete(before_offset=end) for partition, end in ends.items()})
-    finally:
-        await consumer.stop()
-        await admin.close()
 
 
 async def assert_waiting_for_stock(databases: Databases, saga_ids: list[str]) -> None:
