@@ -102,6 +102,10 @@ async def charge_that_is_never_committed(system: System) -> str:
         await eventually(waits)
         await payment.end()
     payment.start(PAYMENT_FAILURE_RATE="1")
-    await payment.ready()
+
+    async def handled() -> None:
+        assert await database.fetchval("select count(*) from payments where saga_id = $1", saga_id)
+
+    await eventually(handled)
     await system.ended(saga_id)
     return saga_id
