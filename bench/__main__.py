@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 
 from bench import charts, report
-from bench.cell import measure
 from bench.load import Plan
+from bench.measure import measure
 from bench.textbook import stack
 from bench.textbook.check import disagreements
 from local.instance import ORCHESTRATOR, ROOT, Instance

@@ -1,37 +1,22 @@
-"""What the stack has used so far: CPU and memory by process, commits and WAL by database, batches by service."""
+"""What the processes of the stack have used so far: CPU and memory."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
-import asyncpg
 import psutil
 
-from local.instance import DATABASES, HOST, REPLICA_STEP, SERVICES, Database, Instance
+from local.instance import DATABASES, REPLICA_STEP, SERVICES, Instance
 
 MAX_REPLICAS = 8
-STATEMENTS = "select sum(calls)::bigint from pg_stat_statements"
-METRICS = ("batch_messages_sum", "batch_messages_count", "swept_messages_total")
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Seconds of CPU and bytes of memory by process of the stack, and CPU seconds of the whole machine."""
+    """Seconds of CPU and bytes of memory by part of the stack, and CPU seconds of the whole machine."""
 
     cpu: dict[str, float]
     rss: dict[str, int]
     machine: float
-
-
-@dataclass(frozen=True)
-class Books:
-    """What the databases and the services have counted; a figure that cannot be had is left out."""
-
-    databases: dict[str, dict[str, float]]
-    metrics: dict[str, dict[str, float]]
 
 
 def ports(instance: Instance) -> dict[int, str]:
@@ -65,41 +50,3 @@ def _processes(instance: Instance) -> Iterator[tuple[str, psutil.Process]]:
             parent = psutil.Process(socket.pid)
             for process in [parent, *parent.children(recursive=True)]:
                 yield name, process
-
-
-async def books(instance: Instance) -> Books:
-    """What has been counted until now."""
-    databases = {database.name: await _database(instance, database) for database in DATABASES}
-    return Books(databases, {service.name: _metrics(instance.url(service)) for service in SERVICES})
-
-
-async def connect(instance: Instance, database: Database) -> "asyncpg.Connection[Any]":
-    return await asyncpg.connect(
-        host=HOST, port=instance.port(database), user=database.user, password=database.password, database=database.name
-    )
-
-
-async def _database(instance: Instance, database: Database) -> dict[str, float]:
-    connection = await connect(instance, database)
-    try:
-        found = await connection.fetchrow(
-            """select xact_commit as commits, xact_rollback as rollbacks, w.wal_bytes::float8 as wal_bytes,
-                      (to_jsonb(w) ->> 'wal_sync')::float8 as fsyncs
-                 from pg_stat_database, pg_stat_wal w where datname = current_database()"""
-        )
-        counted = dict(found or {})
-        if await connection.fetchval("select count(*) from pg_extension where extname = 'pg_stat_statements'"):
-            counted["statements"] = await connection.fetchval(STATEMENTS)
-        return {name: float(value) for name, value in counted.items() if value is not None}
-    finally:
-        await connection.close()
-
-
-def _metrics(url: str) -> dict[str, float]:
-    try:
-        with urlopen(f"{url}/metrics", timeout=5) as answer:
-            text = answer.read().decode()
-    except URLError:
-        return {}
-    found = re.findall(rf"^({'|'.join(METRICS)}) (\S+)$", text, re.MULTILINE)
-    return {name: float(value) for name, value in found}

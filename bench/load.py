@@ -28,6 +28,8 @@ class Plan:
     seconds: float
     mixed: bool = False
     rate: float = 0
+    most: int = 0
+    """In a closed loop: end after so many requests; 0 is no limit."""
 
 
 @dataclass
@@ -127,7 +129,7 @@ class Load:
         self.outcome.latencies.append(now - caller.intended)
         if self.due:
             caller.ask(self.due.popleft())
-        elif self.plan.rate or now >= self.end:
+        elif self.plan.rate or self._is_over(now):
             self.free.append(caller)
             self._check_over()
         else:
@@ -139,8 +141,11 @@ class Load:
             self.over.set()
 
     def _check_over(self) -> None:
-        if not self.under_way and not self.due and monotonic() >= self.end - 1 / (self.plan.rate or 1e9):
+        if not self.under_way and not self.due and self._is_over(monotonic() + 1 / (self.plan.rate or 1e9)):
             self.over.set()
+
+    def _is_over(self, now: float) -> bool:
+        return now >= self.end or 0 < self.plan.most <= self.outcome.sent
 
 
 def checkout(port: int, number: int, mixed: bool) -> bytes:

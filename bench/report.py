@@ -4,7 +4,7 @@ import json
 import platform
 import statistics
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.cell import Cell
+from bench.cell import REQUESTS, Cell, of
 
 NOISY_CORES = 0.2
 
@@ -52,11 +52,6 @@ def name(cell: Cell) -> str:
     return f"{cell.rate:g}/s open{kind}" if cell.rate else f"{cell.callers}{kind}"
 
 
-def of(by_part: Mapping[str, float], *endings: str) -> float:
-    """The sum over the parts whose name ends so."""
-    return sum(value for part, value in by_part.items() if part.endswith(endings))
-
-
 MEASURES: dict[str, Callable[[Cell], float]] = {
     "sagas/s": lambda cell: cell.per_second,
     "p50 ms": lambda cell: cell.latency_ms["p50"],
@@ -69,8 +64,12 @@ MEASURES: dict[str, Callable[[Cell], float]] = {
     "kafka": lambda cell: of(cell.cpu_ms, "kafka"),
     "load": lambda cell: of(cell.cpu_ms, "load"),
     "commits": lambda cell: sum(cell.commits.values()),
+    "SQL": lambda cell: sum(cell.statements.values()),
     "fsyncs": lambda cell: sum(cell.fsyncs.values()),
     "WAL kB": lambda cell: sum(cell.wal_bytes.values()) / 1000,
+    "Kafka requests": lambda cell: cell.kafka_requests,
+    "Kafka kB": lambda cell: cell.kafka.get("BytesIn", 0) / 1000,
+    "RSS MB": lambda cell: of(cell.rss_mb, "-service", "-orchestrator"),
     "other cores": lambda cell: cell.other_cores,
 }
 
@@ -88,7 +87,8 @@ def show(console: Console, result: Result) -> None:
             ("CPU ms", cell.cpu_ms, 3),
             ("commits", cell.commits, 3),
             ("statements", cell.statements, 2),
-            ("batch size", cell.batch_size, 1),
+            ("messages a batch", cell.batch_size, 1),
+            ("Kafka requests", {name: cell.kafka.get(name, 0) for name in REQUESTS}, 3),
             ("RSS MB", cell.rss_mb, 0),
         ):
             if parts:

@@ -43,12 +43,13 @@ def choose(
     context: typer.Context,
     instance: Annotated[str, typer.Option(envvar="STACK_INSTANCE", help="Which copy of the stack.")] = "default",
     port_offset: Annotated[int | None, typer.Option(envvar="PORT_OFFSET", help="Added to every port.")] = None,
+    measured: Annotated[bool, typer.Option(help="Postgres and Kafka count what they are asked, for bench.")] = False,
 ) -> None:
     if port_offset is None:
         port_offset = KNOWN_OFFSETS.get(instance)
     if port_offset is None:
         raise Problem(f"Say --port-offset too, so that instance {instance} does not take the ports of another.")
-    context.obj = Instance(instance, port_offset)
+    context.obj = Instance(instance, port_offset, measured)
 
 
 @app.command()

@@ -59,6 +59,8 @@ DATABASES = tuple(service.database for service in SERVICES)
 class Instance:
     name: str = "default"
     port_offset: int = 0
+    measured: bool = False
+    """Postgres counts its statements, and Kafka tells its counts at `kafka_metrics_port`."""
 
     @property
     def folder(self) -> Path:
@@ -86,6 +88,10 @@ class Instance:
     def kafka_proxy_port(self) -> int:
         """Where a test may put a proxy in front of the broker, which then listens one port further."""
         return 9094 + self.port_offset
+
+    @property
+    def kafka_metrics_port(self) -> int:
+        return 9096 + self.port_offset
 
     def port(self, part: Service | Database, replica: int = 0) -> int:
         return part.base_port + self.port_offset + REPLICA_STEP * replica

@@ -1,5 +1,6 @@
 """The broker: a given one, else Apache Kafka from Maven's jars, else a stand-in without Java."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -16,7 +17,10 @@ from local.problem import Problem
 from local.program import Program, answers_kafka
 
 HERE = Path(__file__).parent / "kafka"
-VERSION = re.findall(r"<version>(.+)</version>", (HERE / "pom.xml").read_text())[1]
+POM = (HERE / "pom.xml").read_text()
+VERSIONS: dict[str, str] = dict(re.findall(r"<artifactId>(.+)</artifactId>\s*<version>(.+)</version>", POM))
+VERSION = VERSIONS["kafka_2.13"]
+POM_HASH = hashlib.sha256(POM.encode()).hexdigest()[:8]
 CLUSTER_ID = "c2FnYS1kZW1vLWxvY2FsMQ"
 JVM = (
     "-Xmx256m",
@@ -66,9 +70,16 @@ def programs(instance: Instance) -> list[Program]:
     command: tuple[str, ...] = python("-m", "local.kafka_stand_in", str(_stand_in_address(instance)))
     ports: tuple[int, ...] = ()
     if has_java():
-        command = (_java(), *JVM, "-cp", f"{jars()}/*", "kafka.Kafka", str(_properties(instance)))
+        counting = (_counting(instance),) if instance.measured else ()
+        command = (_java(), *JVM, *counting, "-cp", f"{jars()}/*", "kafka.Kafka", str(_properties(instance)))
         ports = (instance.kafka_port, instance.kafka_controller_port)
     return [Program("kafka", command, ports, answers_kafka(lambda: broker(instance)), ROOT)]
+
+
+def _counting(instance: Instance) -> str:
+    """An agent in the broker's process that shows a few of its counts over HTTP."""
+    agent = f"jmx_prometheus_javaagent-{VERSIONS['jmx_prometheus_javaagent']}.jar"
+    return f"-javaagent:{jars() / agent}={HOST}:{instance.kafka_metrics_port}:{HERE / 'counts.yaml'}"
 
 
 def prepare(instance: Instance, for_proxy: bool = False) -> None:
@@ -103,7 +114,7 @@ def _require_answer(brokers: str) -> None:
 def jars() -> Path:
     """Shared by every clone and instance on this machine."""
     cache_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache_folder / "saga-demo" / f"kafka-{VERSION}"
+    return cache_folder / "saga-demo" / f"kafka-{VERSION}-{POM_HASH}"
 
 
 def _fetch_jars() -> None:

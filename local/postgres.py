@@ -32,7 +32,10 @@ def programs(instance: Instance) -> list[Program]:
 def _program(instance: Instance, database: Database) -> Program:
     port = instance.port(database)
     user = other_user()
-    settings = SETTINGS | {"port": str(port), "unix_socket_directories": str(instance.short_folder / "sockets")}
+    counting = {"shared_preload_libraries": "pg_stat_statements"} if instance.measured else {}
+    settings = (
+        SETTINGS | counting | {"port": str(port), "unix_socket_directories": str(instance.short_folder / "sockets")}
+    )
     return Program(
         name=database.program,
         command=(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from bench.counters import connect
+from bench.books import connect
 from local.instance import INVENTORY, ORCHESTRATOR, ORDER, PAYMENT, Database, Instance
 
 Rows: TypeAlias = dict[UUID, Any]

@@ -1,0 +1,83 @@
+"""What a saga may cost at 64 callers, in counts that noise does not reach; `make test` holds the stack to it.
+
+Sagas a second are nowhere here. A limit lies far from what ten runs on a busy machine showed (docs/performance.md),
+and near enough that losing the batches, or one more round trip in each, passes it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.cell import Cell, of
+from bench.load import Plan
+from local.instance import ORCHESTRATOR, SERVICES, Instance, Service
+
+CALLERS = 64
+SAGAS = 4_000
+WARM_UP_SAGAS = 1_000
+MOST_SECONDS = 90
+STATEMENTS_BY_TIMERS = {"order_db": 0.2, "payment_db": 4.2, "inventory_db": 4.2, "orchestrator_db": 10.2}
+"""A second, at most: the relay marks twice and sweeps once, deadlines are looked at once, waiters five times."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A figure of a cell, and how much or how little of it is too much."""
+
+    name: str
+    figure: Callable[[Cell], float]
+    at_most: float = float("inf")
+    at_least: float = 0
+
+    def broken_by(self, cell: Cell) -> bool:
+        """Whether the cell is beyond it."""
+        return not self.at_least <= self.figure(cell) <= self.at_most
+
+    def __str__(self) -> str:
+        return f"at most {self.at_most:g}" if self.at_least == 0 else f"at least {self.at_least:g}"
+
+
+def statements_a_batch(service: Service) -> Callable[[Cell], float]:
+    """Without those that timers make, which depend on how long the run took."""
+
+    def figure(cell: Cell) -> float:
+        by_timers = STATEMENTS_BY_TIMERS[service.database.name] * cell.counted_seconds / cell.sagas
+        return (cell.statements[service.database.name] - by_timers) / cell.batches[service.name]
+
+    return figure
+
+
+def messages_a_batch(service: Service) -> Callable[[Cell], float]:
+    """The mean."""
+    return lambda cell: cell.batch_size[service.name]
+
+
+LIMITS = (
+    *(Limit(f"statements a batch, {s.name}", statements_a_batch(s), at_most=7.3) for s in SERVICES),
+    *(Limit(f"messages a batch, {s.name}", messages_a_batch(s), at_least=4) for s in SERVICES),
+    Limit("commits a saga, four databases", lambda cell: sum(cell.commits.values()), at_most=1.2),
+    Limit("statements a saga, four databases", lambda cell: sum(cell.statements.values()), at_most=6),
+    Limit("WAL kB a saga, four databases", lambda cell: sum(cell.wal_bytes.values()) / 1000, at_most=30),
+    Limit("Kafka messages a saga", lambda cell: cell.kafka["MessagesIn"], at_most=4.3),
+    Limit("Kafka produce requests a saga", lambda cell: cell.kafka["Produce"], at_most=1),
+    Limit("Kafka fetch requests a saga", lambda cell: cell.kafka["Fetch"], at_most=1),
+    Limit("offset commits a second", lambda cell: per_second(cell, "OffsetCommit"), at_most=4),
+    Limit("Kafka requests a saga", lambda cell: cell.kafka_requests, at_most=2),
+    Limit("services' CPU a saga / calibration", lambda cell: services_cpu(cell) / cell.calibration_ms, at_most=2),
+)
+
+
+def per_second(cell: Cell, request: str) -> float:
+    """Of something that a timer does."""
+    return cell.kafka[request] * cell.sagas / cell.counted_seconds
+
+
+def services_cpu(cell: Cell) -> float:
+    """ms a saga of the four services."""
+    return of(cell.cpu_ms, *(service.name for service in SERVICES))
+
+
+def plans(instance: Instance) -> tuple[Plan, Plan]:
+    """To warm up, and to be measured."""
+    ports = [instance.port(ORCHESTRATOR)]
+    warm_up, measured = (Plan(ports, CALLERS, MOST_SECONDS, most=sagas) for sagas in (WARM_UP_SAGAS, SAGAS))
+    return warm_up, measured
