@@ -13,10 +13,12 @@ STAMP := .venv/.ready
 LOCAL := $(BIN)/python -m local
 TEST_SETTINGS := OPERATOR_TOKEN=test-operator RETRY_DELAYS_SECONDS='{"5s":1,"30s":2,"5m":3}'
 TEST_STACK := $(TEST_SETTINGS) $(LOCAL) --instance test --port-offset 10000 run --replicas $(REPLICAS)
+GATE_STACK := $(LOCAL) --instance gate --port-offset 16000 --measured run
+BENCH_STACK := $(LOCAL) --instance bench --port-offset 15000 --measured run
 CHAOS_STACK := $(LOCAL) --instance chaos --port-offset 21000 run --only infra
 
 .PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
-.PHONY: dlq republish
+.PHONY: dlq republish test-gate bench-textbook bench-growth bench-scale bench-all bench-docs
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
@@ -51,6 +53,8 @@ logs: $(STAMP) ## show the end of the logs (SERVICE=order-service: of one)
 
 clean: $(STAMP) ## stop everything, remove what the stacks have stored and what the tools have cached
 	@$(LOCAL) --instance test clean
+	@$(LOCAL) --instance gate --port-offset 16000 clean
+	@$(LOCAL) --instance bench --port-offset 15000 clean
 	@$(LOCAL) --instance chaos --port-offset 21000 clean
 	@$(LOCAL) --instance default clean
 	@rm -rf .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -66,6 +70,7 @@ check: $(STAMP) ## lint, types, imports, Dockerfiles, compose file
 
 test: test-unit ## run every test; the stack that they need is their own
 	@$(TEST_STACK) $(BIN)/pytest tests/integration tests/audit tests/ops tests/e2e
+	@$(GATE_STACK) $(BIN)/pytest tests/bench
 	@CHAOS=short $(CHAOS_STACK) $(BIN)/pytest tests/chaos
 
 chaos: $(STAMP) ## kill, freeze and cut off everything, then audit (LONG=1: longer; CHAOS=short: as `make test` does)
@@ -81,6 +86,9 @@ test-integration: $(STAMP) ## run the tests that need Postgres and Kafka, which 
 test-e2e: $(STAMP) ## run the scenarios against the stack that runs (PORT_OFFSET, STACK_KIND=compose: another one)
 	@$(BIN)/pytest tests/e2e
 
+test-gate: $(STAMP) ## check by counts, on a fresh stack, that a saga costs no more than it did
+	@$(GATE_STACK) $(BIN)/pytest tests/bench
+
 audit: $(STAMP) ## check that the four databases agree (ARGS="--json", "--watch 5", "--help")
 	@$(BIN)/python -m audit $(ARGS)
 
@@ -88,8 +96,22 @@ diagram: $(STAMP) ## draw README's picture again, from the list of steps
 	@$(BIN)/python docs/diagram.py
 
 bench: $(STAMP) ## measure sagas/s, latency and cost per saga on a fresh stack (COMPARE=result.json: beside an older one)
-	@$(LOCAL) --instance bench --port-offset 15000 run \
-		$(BIN)/python -m bench run --audit $(if $(COMPARE),--against $(COMPARE))
+	@$(BENCH_STACK) $(BIN)/python -m bench run --audit --kinds success,mixed --rate 100 \
+		$(if $(COMPARE),--against $(COMPARE))
+
+bench-textbook: $(STAMP) ## this system and the textbook variant in turn, three rounds: medians, ratios, targets
+	@$(BIN)/python -m bench versus-textbook
+
+bench-scale: $(STAMP) ## throughput with 1, 2 and 4 of each service, three rounds
+	@$(BIN)/python -m bench scale-out
+
+bench-growth: $(STAMP) ## cost while 1,000 to 1,000,000 sagas are stored; memory over 100,000; recovery of 100,000
+	@$(BENCH_STACK) $(BIN)/python -m bench memory
+	@$(BENCH_STACK) --only infra $(BIN)/python -m bench recovery
+	@$(BENCH_STACK) $(BIN)/python -m bench growth
+
+bench-docs: $(STAMP) ## put the last results into docs/performance.md and docs/scaling.md
+	@$(BIN)/python -m bench docs
 
 dlq: $(STAMP) ## look at dead letters, send them again, drop them (ARGS="list", "show PLACE", "redrive --help")
 	@$(BIN)/python -m ops dlq $(ARGS)

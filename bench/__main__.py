@@ -1,148 +1,140 @@
 """python -m bench: load against a running stack, and what each saga costs."""
 
 import asyncio
-import subprocess
+import json
 import sys
-from importlib.util import find_spec
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from bench import charts, report
-from bench.load import Plan
-from bench.measure import measure
-from bench.textbook import stack
+from bench import compare as side_by_side
+from bench import growth, recovery, report, rounds
+from bench.session import RESULTS, InvalidRun, audited, console, finish, ports, session, shapes
+from bench.stack import running, textbook
 from bench.textbook.check import disagreements
-from local.instance import ORCHESTRATOR, ROOT, Instance
-
-RESULTS = ROOT / ".local" / "bench"
+from local.instance import Instance
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 190)
 
+BENCH_OFFSET = 15000
 PortOffset = Annotated[int, typer.Option(envvar="PORT_OFFSET", help="Added to every port.")]
+Broker = Annotated[str, typer.Option(envvar="KAFKA_BROKER")]
+Seconds = Annotated[float, typer.Option(help="Of each cell.")]
+WarmUp = Annotated[float, typer.Option(help="Seconds that do not count, beforehand.")]
+Callers = Annotated[str, typer.Option(help="How many at once, one closed loop each.")]
+Rounds = Annotated[int, typer.Option(help="Of each, in turn, each on a fresh stack; the median counts.")]
+Folder = Annotated[Path, typer.Option(help="Where the JSON goes.")]
+Out = Annotated[Path, typer.Option(help="Where the JSON goes.")]
 
 
 @app.command()
 def run(
     port_offset: PortOffset = 0,
-    callers: Annotated[str, typer.Option(help="How many at once, one cell each.")] = "1,16,64",
-    seconds: Annotated[float, typer.Option(help="Of each cell.")] = 8,
-    mixed: Annotated[bool, typer.Option(help="Payment and inventory fail at random.")] = False,
-    rate: Annotated[float, typer.Option(help="Open loop: checkouts a second, over so many connections.")] = 0,
-    warm_up: Annotated[float, typer.Option(help="Seconds that do not count, beforehand.")] = 4,
+    callers: Callers = "1,16,64",
+    seconds: Seconds = 8,
+    kinds: Annotated[str, typer.Option(help="success, mixed (failures at random), or both.")] = "success",
+    rate: Annotated[float, typer.Option(help="Also an open loop: so many checkouts a second.")] = 0,
+    connections: Annotated[int, typer.Option(help="Of the open loop.")] = 200,
+    warm_up: WarmUp = 4,
     replicas: Annotated[int, typer.Option(help="Orchestrators to spread the callers over.")] = 1,
     label: Annotated[str, typer.Option(help="What the result is called.")] = "this",
-    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = RESULTS / "result.json",
+    out: Out = RESULTS / "result.json",
     against: Annotated[Path | None, typer.Option(help="An older result to put beside this one.")] = None,
     audit: Annotated[bool, typer.Option(help="Let the auditor read the four databases at the end.")] = False,
 ) -> None:
     """Measure a stack that runs; exit 1 if the run does not count."""
     instance = Instance(port_offset=port_offset)
-    ports = [instance.port(ORCHESTRATOR, replica) for replica in range(replicas)]
-    plans = [Plan(ports, int(number), seconds, mixed, rate) for number in callers.split(",")]
+    older = report.Result.read(against) if against else None
+    plans = shapes(ports(instance, replicas), callers, seconds, kinds, rate, connections)
     result = asyncio.run(session(instance, label, plans, warm_up))
-    result.write(out)
+    if audit and not audited(port_offset):
+        result.cells[-1].errors.append("the auditor found violations")
     report.show(console, result)
-    console.print(f"written to {out}")
-    if against:
-        report.compare(console, result, report.Result.read(against))
-    sound = not audit or audited(port_offset)
-    raise typer.Exit(bool(result.faults) or not sound)
+    if older:
+        side_by_side.compare(console, result, older)
+    finish(result, out)
 
 
 @app.command()
 def run_textbook(
     port_offset: PortOffset,
-    kafka_broker: Annotated[str, typer.Option(envvar="KAFKA_BROKER")],
-    callers: str = "1,16,64",
-    seconds: float = 8,
-    mixed: bool = False,
-    warm_up: float = 4,
-    out: Path = RESULTS / "textbook.json",
+    kafka_broker: Broker,
+    callers: Callers = "1,16,64",
+    seconds: Seconds = 8,
+    warm_up: WarmUp = 4,
+    out: Out = RESULTS / "textbook.json",
 ) -> None:
     """Measure the textbook variant, on an instance of which only Postgres and Kafka run."""
     instance = Instance(port_offset=port_offset)
-    plans = [Plan([instance.port(ORCHESTRATOR)], int(number), seconds, mixed) for number in callers.split(",")]
-    with stack.running(instance, kafka_broker, RESULTS / "textbook.log"):
+    plans = shapes(ports(instance), callers, seconds, "success", 0, 0)
+    with running(instance, kafka_broker, RESULTS / "textbook.log", textbook):
         result = asyncio.run(session(instance, "textbook", plans, warm_up))
         result.cells[-1].errors += asyncio.run(disagreements(instance))
-    result.write(out)
     report.show(console, result)
-    raise typer.Exit(bool(result.faults))
+    finish(result, out)
 
 
 @app.command()
-def textbook(
-    port_offset: PortOffset = 15000,
-    rounds: Annotated[int, typer.Option(help="Of each system, in turn, each on a fresh stack.")] = 3,
-    seconds: float = 8,
-    folder: Annotated[Path, typer.Option(help="Where the JSON goes.")] = RESULTS,
+def versus_textbook(
+    port_offset: PortOffset = BENCH_OFFSET, rounds_of_each: Rounds = 3, seconds: Seconds = 8, folder: Folder = RESULTS
 ) -> None:
-    """This system and the textbook variant in turn; the medians side by side, and the targets."""
-    results = {"this": report.Result("this"), "textbook": report.Result("textbook")}
-    fresh = [sys.executable, "-m", "local", "--instance", "bench", "--port-offset", str(port_offset), "run"]
-    here = [sys.executable, "-m", "bench"]
-    for number in range(rounds):
-        console.rule(f"round {number + 1} of {rounds}")
-        for label, command in (
-            ("this", [*fresh, *here, "run", "--audit"]),
-            ("textbook", [*fresh, "--only", "infra", *here, "run-textbook"]),
-        ):
-            out = folder / f"{label}-{number + 1}.json"
-            out.unlink(missing_ok=True)
-            done = subprocess.run([*command, "--seconds", str(seconds), "--out", str(out)], cwd=ROOT)
-            if done.returncode:
-                console.print(f"[bold red]round {number + 1} of {label} does not count[/]")
-                raise typer.Exit(1)
-            results[label].cells += report.Result.read(out).cells
-    for label, result in results.items():
-        result.write(folder / f"{label}.json")
-    report.compare(console, results["this"], results["textbook"])
-    report.show_targets(console, results["this"], results["textbook"])
+    """This system and the textbook variant; the medians side by side, and the targets."""
+    results = rounds.interleaved(port_offset, rounds_of_each, seconds, folder)
+    side_by_side.compare(console, results["this"], results["textbook"])
+    side_by_side.show_targets(console, results["this"], results["textbook"])
+
+
+@app.command()
+def scale_out(
+    port_offset: PortOffset = BENCH_OFFSET, rounds_of_each: Rounds = 3, seconds: Seconds = 8, folder: Folder = RESULTS
+) -> None:
+    """1, 2 and 4 of each service on this machine."""
+    report.show(console, rounds.scaled_out(port_offset, rounds_of_each, seconds, folder))
+
+
+@app.command("growth")
+def grow(
+    port_offset: PortOffset,
+    sizes: Annotated[str, typer.Option(help="Sagas stored, one measurement each.")] = "1000,100000,1000000",
+    seconds: Seconds = 8,
+    out: Out = RESULTS / "growth.json",
+) -> None:
+    """What a saga costs while so many are stored; on a fresh stack, which it fills."""
+    numbers = [int(size) for size in sizes.split(",")]
+    result = asyncio.run(growth.stored(Instance(port_offset=port_offset), numbers, seconds))
+    report.show(console, result)
+    finish(result, out)
+
+
+@app.command()
+def memory(port_offset: PortOffset, sagas: int = 100_000, out: Out = RESULTS / "memory.json") -> None:
+    """What the services hold after so many sagas."""
+    result = asyncio.run(growth.memory(Instance(port_offset=port_offset), sagas))
+    report.show(console, result)
+    finish(result, out)
+
+
+@app.command("recovery")
+def recover(
+    port_offset: PortOffset, kafka_broker: Broker, sagas: int = 100_000, out: Out = RESULTS / "recovery.json"
+) -> None:
+    """How long it takes to take up so many sagas; on an instance of which only Postgres and Kafka run."""
+    found = asyncio.run(recovery.recover(Instance(port_offset=port_offset), kafka_broker, sagas))
+    console.print(asdict(found))
+    out.write_text(json.dumps(asdict(found), indent=1))
+    raise typer.Exit(not found.ended_seconds or not audited(port_offset))
 
 
 @app.command()
 def compare(ours: Path, theirs: Path) -> None:
     """Two results side by side, with ratios."""
-    report.compare(console, report.Result.read(ours), report.Result.read(theirs))
+    side_by_side.compare(console, report.Result.read(ours), report.Result.read(theirs))
 
 
-@app.command()
-def chart(ours: Path, theirs: Path, out: Path = ROOT / "docs" / "performance.svg") -> None:
-    """Two results as bars."""
-    out.write_text(charts.draw([report.Result.read(ours), report.Result.read(theirs)]))
-    console.print(f"written to {out}")
-
-
-async def session(instance: Instance, label: str, plans: list[Plan], warm_up: float) -> report.Result:
-    """Warm up, then one cell after the other."""
-    result = report.Result(label)
-    warming = [Plan(plans[0].ports, 32, warm_up)] if warm_up else []
-    for plan in [*warming, *plans]:
-        what = f"{label}: {plan.callers} callers for {plan.seconds:g} s" + (" to warm up" if plan in warming else "")
-        console.print(what)
-        with console.status(what) as status:
-            cell = await measure(instance, plan, lambda text, s=status, w=what: s.update(f"{w}, {text}"))  # type: ignore[misc]
-        if plan in warming and cell.errors:
-            console.print(f"[bold red]invalid already while warming up: {cell.errors}[/]")
-            raise typer.Exit(1)
-        if plan not in warming:
-            result.cells.append(cell)
-            console.print(f"  {cell.per_second:.0f} sagas/s, p50 {cell.latency_ms['p50']:.1f} ms")
-    return result
-
-
-def audited(port_offset: int) -> bool:
-    """Whether the auditor found nothing."""
-    if not find_spec("audit"):
-        console.print("[yellow]there is no auditor yet[/]")
-        return True
-    return not subprocess.run(
-        [sys.executable, "-m", "audit", "--port-offset", str(port_offset), "--strict"], cwd=ROOT
-    ).returncode
-
-
-app()
+try:
+    app()
+except InvalidRun as error:
+    console.print(f"[bold red]{error}[/]")
+    sys.exit(1)

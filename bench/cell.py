@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.books import Books
+from bench.load import shape_name
 
 REQUESTS = ("Produce", "Fetch", "OffsetCommit")
 TRAFFIC = ("MessagesIn", "BytesIn", "BytesOut")
@@ -40,6 +41,18 @@ class Cell:
     most: int = 0
     counted_seconds: float = 0
     """Between the two readings of the counts: what timers did in it counts too."""
+
+    replicas: int = 1
+    stored: int = 0
+    """Sagas that were stored before it began."""
+    stored_bytes: dict[str, float] = field(default_factory=dict)
+    """What each database keeps of one of these, indexes included."""
+
+    @property
+    def name(self) -> str:
+        of_each = f", {self.replicas} of each" if self.replicas > 1 else ""
+        stored = f", {self.stored:,} stored" if self.stored else ""
+        return shape_name(self.callers, self.rate, self.mixed) + of_each + stored
 
     @property
     def cpu_total(self) -> float:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from bench.report import Result, by_name, median
+from bench.compare import by_name, median
+from bench.report import Result
 
 WIDTH, LEFT, BAR, GAP = 720, 150, 16, 14
 COLOURS = ("#2563eb", "#9ca3af")

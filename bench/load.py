@@ -31,6 +31,10 @@ class Plan:
     most: int = 0
     """In a closed loop: end after so many requests; 0 is no limit."""
 
+    @property
+    def name(self) -> str:
+        return shape_name(self.callers, self.rate, self.mixed)
+
 
 @dataclass
 class Outcome:
@@ -146,6 +150,11 @@ class Load:
 
     def _is_over(self, now: float) -> bool:
         return now >= self.end or 0 < self.plan.most <= self.outcome.sent
+
+
+def shape_name(callers: int, rate: float, mixed: bool) -> str:
+    """What a cell is called: `64`, `100/s mixed`."""
+    return (f"{rate:g}/s" if rate else f"{callers}") + (" mixed" if mixed else "")
 
 
 def checkout(port: int, number: int, mixed: bool) -> bytes:

@@ -42,6 +42,7 @@ async def measure(instance: Instance, plan: Plan, note: Callable[[str], None] = 
     sagas = len(outcome.latencies)
     cell = Cell(
         **{name: value for name, value in asdict(plan).items() if name != "ports"},
+        replicas=len(plan.ports),
         sagas=sagas,
         per_second=sagas / outcome.elapsed if outcome.elapsed else 0,
         latency_ms=percentiles(outcome.latencies),

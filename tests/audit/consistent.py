@@ -82,15 +82,16 @@ from events join bodies using (n) where kind = '{kind}' and type ~ '{types}' ord
 INBOX = "insert into inbox (message_id) select message_id from events where kind = '{kind}' and type ~ '{types}'"
 
 
-def _messages(sent: str, handled: str, types: str) -> tuple[str, ...]:
+def messages(sent: str, handled: str, types: str) -> tuple[str, ...]:
+    """Outbox and inbox, of the messages that the saga's log names so."""
     return OUTBOX.format(kind=sent, types=types), INBOX.format(kind=handled, types=types)
 
 
 STATEMENTS: Mapping[str, tuple[str, ...]] = {
-    "saga_orchestrator": (SAGAS, LOG, REQUESTS, *_messages("SENT", "RECEIVED", ".")),
+    "saga_orchestrator": (SAGAS, LOG, REQUESTS, *messages("SENT", "RECEIVED", ".")),
     "order_service": (ORDERS, INBOX.format(kind="SENT", types="Order$")),
-    "payment_service": (PAYMENTS, *_messages("RECEIVED", "SENT", "Payment")),
-    "inventory_service": (RESERVATIONS, *_messages("RECEIVED", "SENT", "Inventory")),
+    "payment_service": (PAYMENTS, *messages("RECEIVED", "SENT", "Payment")),
+    "inventory_service": (RESERVATIONS, *messages("RECEIVED", "SENT", "Inventory")),
 }
 
 
@@ -117,15 +118,15 @@ async def empty(where: list[Address]) -> None:
         await execute(address, "; ".join(f"delete from {table}" for table in (*tables, "outbox", "inbox")))
 
 
-async def fill(where: list[Address], sagas: int) -> None:
-    """So many consistent sagas in all four."""
-    await asyncio.gather(*(_fill(a, STATEMENTS[p], sagas) for a, p in zip(where, PACKAGES, strict=True)))
+async def fill(where: list[Address], sagas: int, after: int = 0) -> None:
+    """So many consistent sagas in all four, if so many are there already."""
+    await asyncio.gather(*(_fill(a, STATEMENTS[p], sagas, after) for a, p in zip(where, PACKAGES, strict=True)))
 
 
-async def _fill(address: Address, statements: tuple[str, ...], sagas: int) -> None:
-    for first in range(1, sagas + 1, AT_ONCE):
+async def _fill(address: Address, statements: tuple[str, ...], sagas: int, after: int) -> None:
+    for first in range(after + 1, sagas + 1, AT_ONCE):
         connection = await connect(address)
-        await connection.execute("set synchronous_commit = off")
+        await connection.execute("set synchronous_commit = off; set session_replication_role = replica")
         await connection.execute(FUNCTIONS.format(first=first, last=min(first + AT_ONCE - 1, sagas)))
         for statement in statements:
             await connection.execute(statement)

@@ -1,0 +1,48 @@
+"""Several fresh stacks one after the other, each measured by a command of its own."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.report import Result
+from bench.session import InvalidRun, console
+from local.instance import ROOT
+
+SYSTEMS = {"this": ((), ("run", "--audit")), "textbook": (("--only", "infra"), ("run-textbook",))}
+REPLICAS = (1, 2, 4)
+
+
+def interleaved(port_offset: int, rounds: int, seconds: float, folder: Path) -> dict[str, Result]:
+    """This system and the textbook variant in turn."""
+    results = {label: Result(label) for label in SYSTEMS}
+    for number in range(1, rounds + 1):
+        console.rule(f"round {number} of {rounds}")
+        for label, (stack, command) in SYSTEMS.items():
+            arguments = (*command, "--seconds", str(seconds))
+            results[label].cells += _fresh(port_offset, stack, arguments, folder / f"{label}-{number}.json").cells
+    for label, result in results.items():
+        result.write(folder / f"{label}.json")
+    return results
+
+
+def scaled_out(port_offset: int, rounds: int, seconds: float, folder: Path) -> Result:
+    """1, 2 and 4 of each service, in turn; the callers are spread over the orchestrators."""
+    result = Result("replicas")
+    for number in range(1, rounds + 1):
+        console.rule(f"round {number} of {rounds}")
+        for replicas in REPLICAS:
+            stack = ("--replicas", str(replicas))
+            command = ("run", "--audit", "--callers", "64", "--seconds", str(seconds), *stack)
+            result.cells += _fresh(port_offset, stack, command, folder / f"replicas-{replicas}-{number}.json").cells
+    result.write(folder / "replicas.json")
+    return result
+
+
+def _fresh(port_offset: int, stack: Sequence[str], command: Sequence[str], out: Path) -> Result:
+    out.unlink(missing_ok=True)
+    local = (sys.executable, "-m", "local", "--instance", "bench", "--port-offset", str(port_offset), "--measured")
+    bench = (sys.executable, "-m", "bench", *command, "--out", str(out))
+    if subprocess.run([*local, "run", *stack, *bench], cwd=ROOT).returncode:
+        raise InvalidRun(f"this run does not count: {' '.join(command)}")
+    return Result.read(out)

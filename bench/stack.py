@@ -1,0 +1,66 @@
+"""Starts four services as plain processes beside an instance's Postgres and Kafka, at the ports of the services."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from local.instance import ORCHESTRATOR, ROOT, SERVICES, Instance, Service, python
+
+READY_SECONDS = 120
+STOP_SECONDS = 20
+
+Module = Callable[[Service], str]
+
+
+def ours(service: Service) -> str:
+    """The module that runs this service."""
+    return f"{service.package}.main"
+
+
+def textbook(service: Service) -> str:
+    """The module that runs the textbook variant of this service."""
+    return f"bench.textbook.{'orchestrator' if service is ORCHESTRATOR else service.name.removesuffix('-service')}"
+
+
+@contextmanager
+def running(
+    instance: Instance, broker: str, log: Path, module: Module, services: Iterable[Service] = SERVICES
+) -> Iterator[dict[Service, float]]:
+    """The services, as long as the body runs; it gets the seconds that each took to be ready."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as output:
+        began = time.monotonic()
+        processes = [_start(instance, service, broker, module(service), output.fileno()) for service in services]
+        try:
+            ready = {}
+            for service in services:
+                _wait_until_ready(instance.url(service), log)
+                ready[service] = time.monotonic() - began
+            yield ready
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(STOP_SECONDS)
+
+
+def _start(instance: Instance, service: Service, broker: str, module: str, output: int) -> "subprocess.Popen[bytes]":
+    environment = os.environ | instance.service_environment(service, 0, broker)
+    return subprocess.Popen(python("-m", module), cwd=ROOT, env=environment, stdout=output, stderr=output)
+
+
+def _wait_until_ready(url: str, log: Path) -> None:
+    give_up = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            urlopen(f"{url}/readyz", timeout=2).close()
+            return
+        except (URLError, TimeoutError):
+            if time.monotonic() > give_up:
+                raise RuntimeError(f"{url} is not ready, see {log}") from None
+            time.sleep(0.05)
