@@ -60,8 +60,9 @@ def versus(ours: Result, textbook: Result) -> Iterator[str]:
             rows.append((measure, name, a, b, a / b if b else "–"))
     yield from table(("", "callers", "this", "textbook", "ratio"), rows)
     yield ""
-    rows = [(t.what, t.measured, f"{t.sign} {t.aim:.4g}", "met" if t.met else "**not met**") for t in targets(ours, textbook)]
-    yield from table(("target", "measured", "aim", ""), rows)
+    met = {True: "met", False: "**not met**"}
+    aims = [(t.what, t.measured, f"{t.sign} {t.aim:.4g}", met[t.met]) for t in targets(ours, textbook)]
+    yield from table(("target", "measured", "aim", ""), aims)
 
 
 def cells(result: Result) -> Iterator[str]:
