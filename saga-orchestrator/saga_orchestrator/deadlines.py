@@ -1,6 +1,13 @@
-"""The sweeper of sagas: a deadline that has passed becomes a message like any other. Runs on every replica."""
+"""The sweeper of sagas: a deadline that has passed becomes a message like any other. Runs on every replica.
+
+After an outage very many are overdue. They are woken only as fast as those woken before come to their end, so that
+newcomers do not queue behind all of them, and no deadline passes a second time just because of the crowd.
+"""
 
 import asyncio
+from collections import deque
+from time import monotonic
+from uuid import UUID
 
 import structlog
 
@@ -9,6 +16,7 @@ from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.messages import Message
 from saga_orchestrator import queries
 from saga_orchestrator.handlers import Checkout
+from saga_orchestrator.saga import TimedOut
 from saga_orchestrator.settings import Settings
 
 log = structlog.get_logger()
@@ -21,14 +29,34 @@ class Deadlines:
         self._batcher = batcher
         self._pool = pool
         self._settings = settings
+        self._overdue: deque[TimedOut] = deque()
+        self._woken: dict[UUID, float] = {}
+        """When each saga was woken that has not been seen to end since."""
 
     async def run(self) -> None:
-        """Look once a tick, for ever."""
+        """Look once a tick, for ever; more often while some wait to be woken."""
         while True:
-            await asyncio.sleep(self._settings.deadline_check_seconds)
+            settings = self._settings
+            crowded = bool(self._overdue)
+            await asyncio.sleep(settings.deadline_busy_check_seconds if crowded else settings.deadline_check_seconds)
             try:
-                overdue = await queries.find_overdue(self._pool, self._settings.deadline_check_rows)
+                if not crowded:
+                    self._overdue += await queries.find_overdue(self._pool, settings.deadline_check_rows)
+                if self._overdue:
+                    await self._wake(settings.deadline_woken_max_sagas - await self._count_running())
             except INFRASTRUCTURE_ERRORS as error:
                 log.warning("cannot look for passed deadlines now", error=repr(error))
-                continue
-            await asyncio.gather(*(self._batcher.put(Message.new(timed_out)) for timed_out in overdue))
+
+    async def _wake(self, room: int) -> None:
+        """The first of them; a reply that has come meanwhile makes its `TimedOut` mean nothing."""
+        woken = [self._overdue.popleft() for _ in range(min(room, len(self._overdue)))]
+        await asyncio.gather(*(self._batcher.put(Message.new(timed_out)) for timed_out in woken))
+        self._woken |= dict.fromkeys((timed_out.saga_id for timed_out in woken), monotonic())
+
+    async def _count_running(self) -> int:
+        """How many were woken lately and have not ended. Not for ever: a participant may be away, others are not."""
+        since = monotonic() - self._settings.deadline_woken_seconds
+        lately = [saga_id for saga_id, woken_at in self._woken.items() if woken_at > since]
+        running = await queries.find_running(self._pool, lately) if lately else []
+        self._woken = {saga_id: self._woken[saga_id] for saga_id in running}
+        return len(running)

@@ -103,6 +103,12 @@ async def find_overdue(pool: Pool, most: int) -> list[TimedOut]:
     return [TimedOut(**row) for row in rows]
 
 
+async def find_running(pool: Pool, ids: Sequence[UUID]) -> list[UUID]:
+    """Those of these sagas that have not ended."""
+    rows = await pool.fetch("select saga_id from sagas where saga_id = any($1) and status = 'RUNNING'", ids)
+    return [row["saga_id"] for row in rows]
+
+
 def _progress(sagas: Sequence[SagaInstance]) -> tuple[list[Any], ...]:
     """What changes while a saga runs, column by column."""
     return (

@@ -20,7 +20,10 @@ class Settings(ChassisSettings):
     waiter_check_seconds: float = 0.2
     step_timeout_scale: float = Field(1.0, gt=0, description="multiplies every timeout of checkout.py")
     deadline_check_seconds: float = 1.0
-    deadline_check_rows: int = 500
+    deadline_check_rows: int = Field(2_000, description="how many overdue sagas to look up at once")
+    deadline_busy_check_seconds: float = Field(0.1, description="while some of these wait to be woken")
+    deadline_woken_max_sagas: int = Field(200, description="how many woken sagas may run at once; the others wait")
+    deadline_woken_seconds: float = Field(2.0, description="a woken saga that still runs then counts no longer")
     order_service_url: str = "http://127.0.0.1:4001"
     order_call_timeout_seconds: float = 5.0
     order_calls_parallel: int = 64

@@ -12,10 +12,12 @@ from saga_orchestrator.waiters import Waiters
 from tests.integration.checkouts import a_start, fail_at_the_payment, replica, stored, tell
 from tests.support.eventually import eventually
 
+QUICK = {"deadline_check_seconds": 0.05, "deadline_busy_check_seconds": 0.02}
+
 
 async def test_a_deadline_that_has_passed_sends_the_command_again_under_its_id(sagas: Pool, settings: Settings) -> None:
     start = a_start()
-    orchestrator = Settings(**settings.model_dump() | {"deadline_check_seconds": 0.05})
+    orchestrator = Settings(**settings.model_dump() | QUICK)
     async with replica(sagas, settings) as batcher:
         saga = await tell(batcher, start)
         await sagas.execute("update sagas set deadline = now() - interval '1 second'")
@@ -27,6 +29,53 @@ async def test_a_deadline_that_has_passed_sends_the_command_again_under_its_id(s
             await eventually(tried_again)
     assert (await stored(sagas, start)).awaiting == saga.awaiting
     assert await sagas.fetchval("select array_agg(message_id) from outbox") == [saga.awaiting]
+
+
+async def attempts(sagas: Pool) -> list[int]:
+    return [row["attempt"] for row in await sagas.fetch("select attempt from sagas where status = 'RUNNING'")]
+
+
+async def test_more_are_woken_only_as_those_woken_before_end(sagas: Pool, settings: Settings) -> None:
+    starts = [a_start() for _ in range(5)]
+    orchestrator = Settings(
+        **settings.model_dump() | QUICK | {"deadline_woken_max_sagas": 3, "deadline_woken_seconds": 60}
+    )
+    async with replica(sagas, settings) as batcher:
+        for start in starts:
+            await tell(batcher, start)
+        await sagas.execute("update sagas set deadline = now() - interval '1 second'")
+        async with background(deadlines=Deadlines(batcher, sagas, orchestrator).run):
+
+            async def three_are_awake() -> None:
+                assert sorted(await attempts(sagas)) == [1, 1, 2, 2, 2]
+
+            await eventually(three_are_awake)
+            (awake,) = await sagas.fetch("select array_agg(saga_id) as ids from sagas where attempt = 2")
+            for saga_id in awake["ids"]:
+                await tell(batcher, OrderRejected(saga_id=saga_id, reason="no"))
+
+            async def the_others_are_awake() -> None:
+                assert await attempts(sagas) == [2, 2]
+
+            await eventually(the_others_are_awake)
+    log = await sagas.fetch("select type from saga_events where type in ('TimedOut', 'OrderRejected') order by at")
+    assert "OrderRejected" in [entry["type"] for entry in log][3:4]
+
+
+async def test_a_saga_whose_participant_is_away_does_not_keep_others_asleep(sagas: Pool, settings: Settings) -> None:
+    orchestrator = Settings(
+        **settings.model_dump() | QUICK | {"deadline_woken_max_sagas": 1, "deadline_woken_seconds": 0.1}
+    )
+    async with replica(sagas, settings) as batcher:
+        for _ in range(3):
+            await tell(batcher, a_start())
+        await sagas.execute("update sagas set deadline = now() - interval '1 second'")
+        async with background(deadlines=Deadlines(batcher, sagas, orchestrator).run):
+
+            async def all_are_awake() -> None:
+                assert await attempts(sagas) == [2, 2, 2]
+
+            await eventually(all_are_awake)
 
 
 async def test_a_caller_learns_of_an_end_that_another_replica_brought_about(sagas: Pool, settings: Settings) -> None:
