@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from bench import compare as side_by_side
-from bench import growth, recovery, report, rounds
+from bench import docs, gate, growth, needs, recovery, report, rounds, scaling, tables
 from bench.session import RESULTS, InvalidRun, audited, console, finish, ports, session, shapes
 from bench.stack import running, textbook
 from bench.textbook.check import disagreements
@@ -131,6 +131,39 @@ def recover(
 def compare(ours: Path, theirs: Path) -> None:
     """Two results side by side, with ratios."""
     side_by_side.compare(console, report.Result.read(ours), report.Result.read(theirs))
+
+
+@app.command("gate")
+def measure_gate(
+    port_offset: PortOffset,
+    runs: Annotated[int, typer.Option(help="One after the other.")] = 10,
+    out: Out = RESULTS / "gate.json",
+) -> None:
+    """What tests/bench looks at, several times: to see how far noise goes before a limit is set."""
+    result = asyncio.run(gate.several(Instance(port_offset=port_offset), runs))
+    for line in tables.spread(result):
+        console.print(line)
+    finish(result, out)
+
+
+@app.command("docs")
+def write_docs(folder: Folder = RESULTS) -> None:
+    """Put the last results into docs/performance.md and docs/scaling.md."""
+    for name in docs.write(folder):
+        console.print(name)
+
+
+@app.command("scaling")
+def scale(
+    result: Annotated[Path, typer.Argument(help="Of `bench run`, with a cell at 64 callers.")] = RESULTS
+    / "result.json",
+    growth_result: Annotated[Path, typer.Option("--growth", help="Of `bench growth`: bytes kept.")] = RESULTS
+    / "growth.json",
+) -> None:
+    """What 1,000, 10,000 and 100,000 sagas a second would need, from what one costs."""
+    measured = scaling.read(result, growth_result)
+    for line in (*needs.inputs(measured), "", *needs.needed(measured)):
+        print(line)
 
 
 try:

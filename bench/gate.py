@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from bench.cell import Cell, of
 from bench.load import Plan
-from local.instance import ORCHESTRATOR, SERVICES, Instance, Service
+from bench.report import Result
+from bench.session import cell, ports
+from local.instance import SERVICES, Instance, Service
 
 CALLERS = 64
 SAGAS = 4_000
@@ -51,18 +53,25 @@ def messages_a_batch(service: Service) -> Callable[[Cell], float]:
     return lambda cell: cell.batch_size[service.name]
 
 
+LEAST_MESSAGES = {"order-service": 5, "payment-service": 4, "inventory-service": 4, "saga-orchestrator": 8}
 LIMITS = (
-    *(Limit(f"statements a batch, {s.name}", statements_a_batch(s), at_most=7.3) for s in SERVICES),
-    *(Limit(f"messages a batch, {s.name}", messages_a_batch(s), at_least=4) for s in SERVICES),
+    # A batch is one statement; one more in each makes it 2, whatever the noise.
+    *(Limit(f"statements a batch, {s.name}", statements_a_batch(s), at_most=1.5) for s in SERVICES),
+    # A third of what was seen: a busy machine makes batches larger, not smaller.
+    *(Limit(f"messages a batch, {s.name}", messages_a_batch(s), at_least=LEAST_MESSAGES[s.name]) for s in SERVICES),
+    # Twice what was seen, or more; without batches each is several times as much.
     Limit("commits a saga, four databases", lambda cell: sum(cell.commits.values()), at_most=1.2),
-    Limit("statements a saga, four databases", lambda cell: sum(cell.statements.values()), at_most=6),
-    Limit("WAL kB a saga, four databases", lambda cell: sum(cell.wal_bytes.values()) / 1000, at_most=30),
-    Limit("Kafka messages a saga", lambda cell: cell.kafka["MessagesIn"], at_most=4.3),
-    Limit("Kafka produce requests a saga", lambda cell: cell.kafka["Produce"], at_most=1),
-    Limit("Kafka fetch requests a saga", lambda cell: cell.kafka["Fetch"], at_most=1),
-    Limit("offset commits a second", lambda cell: per_second(cell, "OffsetCommit"), at_most=4),
-    Limit("Kafka requests a saga", lambda cell: cell.kafka_requests, at_most=2),
-    Limit("services' CPU a saga / calibration", lambda cell: services_cpu(cell) / cell.calibration_ms, at_most=2),
+    Limit("statements a saga, four databases", lambda cell: sum(cell.statements.values()), at_most=1.2),
+    Limit("Kafka produce requests a saga", lambda cell: cell.kafka["Produce"], at_most=0.8),
+    Limit("Kafka fetch requests a saga", lambda cell: cell.kafka["Fetch"], at_most=0.8),
+    Limit("Kafka requests a saga", lambda cell: cell.kafka_requests, at_most=1.6),
+    # What was seen and a third; one more index, or the rows written twice, is more.
+    Limit("WAL kB a saga, four databases", lambda cell: sum(cell.wal_bytes.values()) / 1000, at_most=25),
+    # Two commands, two replies, and the offsets, which a timer commits once a second for each of three consumers.
+    Limit("Kafka messages a saga", lambda cell: cell.kafka["MessagesIn"], at_most=4.9),
+    Limit("offset commits a second", lambda cell: per_second(cell, "OffsetCommit"), at_most=3.5),
+    # CPU time is what noise reaches first: three times what was seen.
+    Limit("services' CPU a saga / calibration", lambda cell: services_cpu(cell) / cell.calibration_ms, at_most=1),
 )
 
 
@@ -78,6 +87,12 @@ def services_cpu(cell: Cell) -> float:
 
 def plans(instance: Instance) -> tuple[Plan, Plan]:
     """To warm up, and to be measured."""
-    ports = [instance.port(ORCHESTRATOR)]
-    warm_up, measured = (Plan(ports, CALLERS, MOST_SECONDS, most=sagas) for sagas in (WARM_UP_SAGAS, SAGAS))
+    warm_up, measured = (Plan(ports(instance), CALLERS, MOST_SECONDS, most=sagas) for sagas in (WARM_UP_SAGAS, SAGAS))
     return warm_up, measured
+
+
+async def several(instance: Instance, runs: int) -> Result:
+    """So many runs on one stack, after a warm-up."""
+    warm_up, measured = plans(instance)
+    await cell(instance, "to warm up", warm_up)
+    return Result("gate", [await cell(instance, f"run {number + 1} of {runs}", measured) for number in range(runs)])

@@ -1,9 +1,11 @@
-"""From what a saga costs here to what so many sagas a second need: plain multiplication, so that nobody does it by hand."""
+"""From what a saga costs here to what so many sagas a second need: multiplication, so that nobody does it by hand."""
 
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 
 from bench.cell import Cell
+from bench.report import Result
 from local.instance import DATABASES, SERVICES
 
 RATES = (1_000, 10_000, 100_000)
@@ -25,6 +27,7 @@ BROKER_CORES, BROKER_MB, LEAST_BROKERS = 8, 50, 3
 class Inputs:
     """What one saga costs, measured: a cell at 64 callers, and the bytes kept by each database if they are known."""
 
+    result: Result
     cell: Cell
     stored_bytes: dict[str, float]
 
@@ -65,6 +68,13 @@ class Needs:
     def brokers(self) -> int:
         cores, written = self.kafka_cores / BROKER_CORES, self.kafka_mb_in * COPIES / BROKER_MB
         return max(LEAST_BROKERS, ceil(cores), ceil(written))
+
+
+def read(result: Path, growth: Path) -> Inputs:
+    """The cell at 64 callers of `make bench`, and the bytes that `make bench-growth` found a saga to leave."""
+    measured = Result.read(result)
+    cell = next(cell for cell in measured.cells if cell.name == "64")
+    return Inputs(measured, cell, Result.read(growth).cells[-1].stored_bytes if growth.exists() else {})
 
 
 def needs(inputs: Inputs, rate: int) -> Needs:

@@ -1,13 +1,14 @@
 """Results as markdown tables."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from bench.cell import Cell
 from bench.compare import by_name, median, targets
 from bench.gate import LIMITS
+from bench.markdown import Row, table, where
 from bench.report import MEASURES, Result
-from bench.scaling import RATES, Inputs, Needs, needs
-from local.instance import DATABASES, SERVICES
+from local.instance import DATABASES, ORCHESTRATOR, SERVICES
 
 PROCESSES = {
     "orchestrator": ("saga-orchestrator",),
@@ -17,35 +18,6 @@ PROCESSES = {
     "Kafka": ("kafka",),
     "load": ("load",),
 }
-Row = Sequence[object]
-
-
-def table(head: Row, rows: Sequence[Row]) -> Iterator[str]:
-    """One line a row; numbers in three digits."""
-    yield line(head)
-    yield "|" + "---|" * len(head)
-    yield from map(line, rows)
-
-
-def line(row: Row) -> str:
-    return f"| {' | '.join(map(text, row))} |"
-
-
-def text(value: object) -> str:
-    """Three digits; thousands with a comma."""
-    if not isinstance(value, (int, float)):
-        return str(value)
-    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
-
-
-def where(result: Result) -> str:
-    """What, when, on what, and how noisy it was."""
-    others = [cell.other_cores for cell in result.cells]
-    machine = result.machine
-    return (
-        f"Commit {machine['commit']}, {machine['at'][:16]}, {machine['machine']} for everything, Python"
-        f" {machine['python']}; others used {min(others):.2f} to {max(others):.2f} cores meanwhile."
-    )
 
 
 def versus(ours: Result, textbook: Result) -> Iterator[str]:
@@ -115,6 +87,25 @@ def memory(result: Result) -> Iterator[str]:
     yield from table(("sagas so far", *(f"{part}, MB" for part in parts), "CPU ms a saga, services"), rows)
 
 
+def recovery(found: Mapping[str, Any]) -> Iterator[str]:
+    """How long it took."""
+    newcomers = found["newcomers"]
+    yield where(Result("recovery", [Cell(**newcomers)], found["machine"]))
+    yield ""
+    rows: list[Row] = [
+        ("sagas that had begun, all overdue", found["sagas"]),
+        ("orchestrator ready after, s", found["ready_seconds"][ORCHESTRATOR.name]),
+        ("all taken up after, s", found["taken_up_seconds"]),
+        ("all ended after, s", found["ended_seconds"]),
+        ("sagas a second", found["sagas"] / found["ended_seconds"]),
+        ("most memory of the orchestrator, MB", found["most_rss_mb"]),
+        (f"{newcomers['callers']} newcomers at once meanwhile, p50 ms", newcomers["latency_ms"]["p50"]),
+        ("p99 ms", newcomers["latency_ms"]["p99"]),
+        ("answers", ", ".join(f"{count} × {status}" for status, count in newcomers["statuses"].items())),
+    ]
+    yield from table(("recovery", ""), rows)
+
+
 def replicas(result: Result) -> Iterator[str]:
     """Throughput and cost by replicas, medians."""
     yield where(result)
@@ -134,53 +125,3 @@ def spread(result: Result) -> Iterator[str]:
         figures = sorted(limit.figure(cell) for cell in result.cells)
         rows.append((limit.name, figures[0], figures[len(figures) // 2], figures[-1], limit))
     yield from table(("", "least", "median", "most", "limit"), rows)
-
-
-def inputs(measured: Inputs) -> Iterator[str]:
-    """What a saga costs, by part."""
-    cell = measured.cell
-    rows: list[Row] = [(s.name, cell.cpu_ms[s.name], "", "", "", cell.batch_size[s.name]) for s in SERVICES]
-    rows += [
-        (
-            database.name,
-            cell.cpu_ms[database.program],
-            cell.commits[database.name],
-            cell.wal_bytes[database.name] / 1000,
-            measured.stored_bytes.get(database.name, 0) / 1000 or "–",
-            "",
-        )
-        for database in DATABASES
-    ]
-    kafka = f"{cell.kafka['BytesIn'] / 1000:.2f} in, {cell.kafka['BytesOut'] / 1000:.2f} out"
-    rows.append((f"Kafka: {cell.kafka['MessagesIn']:.2f} messages, {cell.kafka_requests:.2f} requests, kB {kafka}", cell.cpu_ms["kafka"], "", "", "", ""))
-    yield from table(("one saga", "CPU ms", "commits", "WAL kB", "kB kept", "messages a batch"), rows)
-
-
-def needed(measured: Inputs) -> Iterator[str]:
-    """What each rate needs, one column a rate."""
-    columns = [needs(measured, rate) for rate in RATES]
-
-    def row(title: str, figure: Callable[[Needs], object]) -> Row:
-        return (title, *map(figure, columns))
-
-    rows = [row(f"{s.name}, replicas", lambda n, s=s: n.replicas[s.name]) for s in SERVICES]  # type: ignore[misc]
-    rows.append(row("partitions of each topic", lambda n: n.partitions))
-    for database in DATABASES:
-        rows += _database(database.name, row)
-    rows += [
-        row("Kafka: messages/s", lambda n: n.kafka_messages),
-        row("requests/s", lambda n: n.kafka_requests),
-        row("MB/s in, MB/s out (copies included)", lambda n: f"{text(n.kafka_mb_in)}, {text(n.kafka_mb_out)}"),
-        row("cores, brokers", lambda n: f"{text(n.kafka_cores)}, {n.brokers}"),
-    ]
-    yield from table(("sagas a second", *RATES), rows)
-
-
-def _database(name: str, row: Callable[[str, Callable[[Needs], object]], Row]) -> list[Row]:
-    return [
-        row(f"{name}: cores", lambda n: n.databases[name].cores),
-        row("commits/s", lambda n: n.databases[name].commits),
-        row("WAL MB/s", lambda n: n.databases[name].wal_mb),
-        row("GB a day", lambda n: n.databases[name].gb_a_day),
-        row("**servers**", lambda n: n.databases[name].servers),
-    ]
