@@ -18,7 +18,7 @@ BENCH_STACK := $(LOCAL) --instance bench --port-offset 15000 --measured run
 CHAOS_STACK := $(LOCAL) --instance chaos --port-offset 21000 run --only infra
 
 .PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
-.PHONY: dlq republish test-gate bench-textbook bench-growth bench-scale bench-all bench-docs
+.PHONY: dlq republish test-gate bench-textbook bench-gate bench-growth bench-scale bench-docs
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
@@ -104,6 +104,9 @@ bench-textbook: $(STAMP) ## this system and the textbook variant in turn, three 
 
 bench-scale: $(STAMP) ## throughput with 1, 2 and 4 of each service, three rounds
 	@$(BIN)/python -m bench scale-out
+
+bench-gate: $(STAMP) ## ten runs of what test-gate looks at: how far noise goes
+	@$(BENCH_STACK) $(BIN)/python -m bench gate
 
 bench-growth: $(STAMP) ## cost while 1,000 to 1,000,000 sagas are stored; memory over 100,000; recovery of 100,000
 	@$(BENCH_STACK) $(BIN)/python -m bench memory
