@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
+from uuid import UUID
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -13,7 +14,7 @@ from chassis.batcher import Batcher
 from chassis.crash import crash_point
 from chassis.decider import Row
 from chassis.errors import InvalidRecord
-from chassis.kafka import consumer, from_record
+from chassis.kafka import consumer, from_record, partition_of
 from chassis.loops import Backoff, background
 from chassis.messages import Body, Message, by_destination
 from chassis.retries import Retries
@@ -56,6 +57,13 @@ class Consumer:
     def health(self) -> bool | str:
         """Whether it is ready; which topics are missing, if that is why it is not: then none of the others is read."""
         return f"missing topics: {', '.join(self._missing)}" if self._missing else self.ready
+
+    def will_read(self, topic: str, key: UUID) -> bool:
+        """Whether a record of this topic with this key comes to this process, as the partitions are given out now."""
+        partitions = self._kafka.partitions_for_topic(topic) if self._kafka else None
+        if self._kafka is None or not partitions:
+            return False
+        return TopicPartition(topic, partition_of(key, len(partitions))) in self._kafka.assignment()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

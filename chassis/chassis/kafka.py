@@ -9,7 +9,9 @@ from zlib import crc32
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
 from pydantic import ValidationError
 
 from chassis.errors import InvalidRecord
@@ -59,6 +61,12 @@ def from_record(record: ConsumerRecord, reads: Mapping[str, type[Body]]) -> Mess
     return Message(body, message_id_of(record, found), _uuid(found.get("causation-id")), found.get("traceparent"))
 
 
+def partition_of(key: UUID, partitions: int) -> int:
+    """Where any Kafka client puts a record with this key, unless told otherwise."""
+    place: int = murmur2(str(key).encode()) & 0x7FFFFFFF
+    return place % partitions
+
+
 def consumer(settings: Settings) -> AIOKafkaConsumer:
     """Offsets are ours to commit, and a new group starts at the beginning of the log."""
     return AIOKafkaConsumer(
@@ -72,6 +80,7 @@ def consumer(settings: Settings) -> AIOKafkaConsumer:
         heartbeat_interval_ms=settings.kafka_heartbeat_ms,
         request_timeout_ms=settings.kafka_request_timeout_ms,
         max_poll_records=settings.batch_max_messages,
+        partition_assignment_strategy=(RangePartitionAssignor,),  # the same partitions of all topics to one process
     )
 
 

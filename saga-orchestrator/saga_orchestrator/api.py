@@ -23,6 +23,7 @@ from chassis.messages import Message, Money
 from chassis.problems import Refused, json_response, parse, problem_response, request_body, responses
 from saga_orchestrator import queries
 from saga_orchestrator.handlers import Checkout
+from saga_orchestrator.home import new_saga_id
 from saga_orchestrator.messages import StartCheckout, UserId
 from saga_orchestrator.saga import SagaInstance, Status
 from saga_orchestrator.settings import Settings
@@ -99,13 +100,17 @@ def routes(
     settings: Settings,
     hot: HotRoutes,
     admit: Callable[[], None],
+    comes_here: Callable[[UUID], bool],
 ) -> APIRouter:
-    """The orchestrator's routes; `admit` raises while nothing new can be accepted."""
+    """The orchestrator's routes; `admit` raises while nothing new can be accepted.
+
+    `comes_here` says whether the replies to a saga with this id come to this process.
+    """
     router = APIRouter()
 
     @router.post("/checkout", responses=ANSWERS, openapi_extra=request_body(CheckoutRequest) | idempotency_headers())
     async def checkout(request: Request) -> Response:
-        start = start_of(await parse(request, CheckoutRequest), request)
+        start = start_of(await parse(request, CheckoutRequest), request, comes_here)
         admit()
         with waiters.waiting(start.saga_id) as ended:
             handled = await batcher.submit(Message.new(start, traceparent_of(request)))
@@ -136,7 +141,7 @@ def routes(
     return router
 
 
-def start_of(wanted: CheckoutRequest, request: Request) -> StartCheckout:
+def start_of(wanted: CheckoutRequest, request: Request, comes_here: Callable[[UUID], bool]) -> StartCheckout:
     """The request with its ids. An Idempotency-Key decides the saga id, so that a repeat finds its saga."""
     key = request.headers.get("idempotency-key")
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
@@ -144,7 +149,7 @@ def start_of(wanted: CheckoutRequest, request: Request) -> StartCheckout:
             HTTPStatus.UNPROCESSABLE_ENTITY, f"Idempotency-Key must be 1 to {LONGEST_KEY} printable characters"
         )
     return StartCheckout(
-        saga_id=uuid7() if key is None else uuid5(IDEMPOTENCY_NAMESPACE, key),
+        saga_id=new_saga_id(comes_here) if key is None else uuid5(IDEMPOTENCY_NAMESPACE, key),
         order_id=uuid7(),
         user_id=wanted.user_id,
         total_amount=wanted.total_amount,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
 
 from fastapi import FastAPI
@@ -20,7 +21,7 @@ from saga_orchestrator import api, handlers, operator
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.deadlines import Deadlines
 from saga_orchestrator.handlers import Checkout, Checkouts
-from saga_orchestrator.messages import READS, SENDS
+from saga_orchestrator.messages import READS, SENDS, PaymentCharged
 from saga_orchestrator.order_client import OrderClient
 from saga_orchestrator.settings import Settings
 from saga_orchestrator.waiters import Waiters
@@ -50,8 +51,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             watchdog=Watchdog(consumer, settings).run,
             housekeeping=Housekeeping(pool, settings).run,
         )
+        comes_here = partial(consumer.will_read, PaymentCharged.destination)  # as the replies on every other topic
         async with relay.running(), loops, consumer.running():
-            app.include_router(api.routes(batcher, waiters, pool, settings, app.state.hot, relay.admit))
+            app.include_router(api.routes(batcher, waiters, pool, settings, app.state.hot, relay.admit, comes_here))
             app.include_router(operator.routes(batcher, settings))
             app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=consumer.health))
             yield
