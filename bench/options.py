@@ -1,0 +1,16 @@
+"""The options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+BENCH_OFFSET = 15000
+PortOffset = Annotated[int, typer.Option(envvar="PORT_OFFSET", help="Added to every port.")]
+Broker = Annotated[str, typer.Option(envvar="KAFKA_BROKER")]
+Seconds = Annotated[float, typer.Option(help="Of each cell.")]
+WarmUp = Annotated[float, typer.Option(help="Seconds that do not count, beforehand.")]
+Callers = Annotated[str, typer.Option(help="How many at once, one closed loop each.")]
+Rounds = Annotated[int, typer.Option(help="Of each, in turn, each on a fresh stack; the median counts.")]
+Folder = Annotated[Path, typer.Option(help="Where the JSON is.")]
+Out = Annotated[Path, typer.Option(help="Where the JSON goes.")]

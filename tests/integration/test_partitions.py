@@ -1,0 +1,58 @@
+"""Two processes of one service share the keys, and know how."""
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+from chassis.database import Pool
+from chassis.kafka import headers
+from chassis.messages import Message
+from chassis.settings import Settings
+from tests.integration.counters import Bodies, Counter, Counters, add
+from tests.integration.counting import counting
+from tests.support.eventually import eventually
+from tests.support.stack import KAFKA_BROKER
+
+
+class Attentive(Counters):
+    """Remembers whom it heard of."""
+
+    heard: set[UUID]
+
+    def decide(self, row: Counter | None, message: Message, now: datetime) -> tuple[Counter, list[Message]]:
+        self.heard.add(message.key)
+        return super().decide(row, message, now)
+
+
+def attentive(wired: Bodies) -> Attentive:
+    decider = Attentive(wired.added)
+    decider.heard = set()
+    return decider
+
+
+async def test_a_process_knows_which_keys_it_will_read(
+    pool: Pool, settings: Settings, wired: Bodies, admin: AIOKafkaAdminClient
+) -> None:
+    topic, keys = wired.add.destination, [uuid4() for _ in range(40)]
+    await admin.create_partitions({topic: NewPartitions(total_count=4)})
+    deciders = attentive(wired), attentive(wired)
+    second = settings.model_copy(update={"instance": f"{settings.instance}-2"})
+    async with counting(settings, wired, deciders[0]) as one, counting(second, wired, deciders[1]) as two:
+
+        async def shared() -> None:
+            assert all(one.will_read(topic, key) != two.will_read(topic, key) for key in keys)
+
+        await eventually(shared)
+        async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER) as producer:
+            for message in (add(1, key) for key in keys):
+                body = message.body.to_json().encode()
+                await producer.send_and_wait(topic, body, key=str(message.key).encode(), headers=headers(message))
+
+        async def all_are_counted() -> None:
+            assert await pool.fetchval("select count(*) from counters") == len(keys)
+
+        await eventually(all_are_counted)
+        assert deciders[0].heard == {key for key in keys if one.will_read(topic, key)} != set()
+        assert deciders[1].heard == {key for key in keys if two.will_read(topic, key)} != set()
