@@ -88,6 +88,7 @@ async def _migrate(package: str, address: Address) -> None:
 async def _begin(address: Address, statements: tuple[str, ...], sagas: int) -> None:
     connection = await consistent.connect(address)
     await connection.execute("set synchronous_commit = off; set session_replication_role = replica")
+    await connection.execute("set enable_nestloop = off")  # how many rows the views have cannot be guessed
     await connection.execute(consistent.FUNCTIONS.format(first=1, last=sagas * EVERY_FIFTH))
     for statement in (ONLY_BEGUN, *statements, "analyze"):
         await connection.execute(statement)
