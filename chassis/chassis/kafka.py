@@ -11,7 +11,6 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 from pydantic import ValidationError
 
 from chassis.errors import InvalidRecord
@@ -62,9 +61,8 @@ def from_record(record: ConsumerRecord, reads: Mapping[str, type[Body]]) -> Mess
 
 
 def partition_of(key: UUID, partitions: int) -> int:
-    """Where any Kafka client puts a record with this key, unless told otherwise."""
-    place: int = murmur2(str(key).encode()) & 0x7FFFFFFF
-    return place % partitions
+    """Where our producers put a record with this key."""
+    return crc32(str(key).encode()) % partitions
 
 
 def consumer(settings: Settings) -> AIOKafkaConsumer:
@@ -166,14 +164,14 @@ class KafkaTransport:
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
-            partitioner=_partition,
+            partitioner=choose_partition,
             request_timeout_ms=self._settings.kafka_request_timeout_ms,
             max_request_size=self._settings.kafka_max_request_bytes,
         )
 
 
-def _partition(key: bytes | None, partitions: Sequence[int], _: Sequence[int]) -> int:
-    """By key, as aiokafka's own does, whose hash is written in Python."""
+def choose_partition(key: bytes | None, partitions: Sequence[int], _: Sequence[int]) -> int:
+    """By the key, as aiokafka's own does, whose hash is written in Python."""
     return partitions[crc32(key or b"") % len(partitions)]
 
 

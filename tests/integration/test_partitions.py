@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from chassis.database import Pool
-from chassis.kafka import headers
+from chassis.kafka import choose_partition, headers
 from chassis.messages import Message
 from chassis.settings import Settings
 from tests.integration.counters import Bodies, Counter, Counters, add
@@ -49,7 +49,7 @@ async def test_a_process_knows_which_keys_it_will_read(
             return first, second
 
         shares = await eventually(expected)
-        async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER) as producer:
+        async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER, partitioner=choose_partition) as producer:
             for message in (add(1, key) for key in keys):
                 body = message.body.to_json().encode()
                 await producer.send_and_wait(topic, body, key=str(message.key).encode(), headers=headers(message))
