@@ -120,3 +120,14 @@ async def observed(system: System, saga_id: str) -> Mapping[Service, set[str]]:
         found[service] = {row["type"] for row in replies} | (sent & set(FROM_KAFKA[service]))
     created = {"CreateOrder"} & sent
     return found | {ORDER: created | ({"SetOrderStatus"} if sent & {"ConfirmOrder", "CancelOrder"} else set())}
+
+
+async def assert_all_handled(system: System, saga_id: str) -> None:
+    """Whether no command of this saga is under way any more: the next play would meet it."""
+    query = "select type, message_id from saga_events where saga_id = $1 and kind = 'SENT'"
+    sent = await system.database(ORCHESTRATOR).fetch(query, saga_id)
+    for service in (PAYMENT, INVENTORY):
+        ids = {row["message_id"] for row in sent if row["type"] in FROM_KAFKA[service]}
+        query = "select count(*) from inbox where message_id = any($1)"
+        handled = await system.database(service).fetchval(query, list(ids))
+        assert handled == len(ids), f"{service.name} has handled {handled} of {len(ids)} commands"

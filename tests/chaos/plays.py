@@ -57,14 +57,13 @@ async def resolved(system: System) -> str:
 
 async def order_refused(system: System) -> str:
     """A cancelled order stands where the saga's own would be created."""
-    await system[ORDER].end()
-    saga_id = await system.checkout()
-    order_id = (await system.saga(saga_id))["order_id"]
-    await system.databases.order.execute(
-        "insert into orders (order_id, user_id, total_amount, status) values ($1, 'chaos', 19.99, 'CANCELLED')",
-        order_id,
-    )
-    system[ORDER].start()
+    async with system[ORDER].frozen():
+        saga_id = await system.checkout()
+        order_id = (await system.saga(saga_id))["order_id"]
+        await system.databases.order.execute(
+            "insert into orders (order_id, user_id, total_amount, status) values ($1, 'chaos', 19.99, 'CANCELLED')",
+            order_id,
+        )
     return saga_id
 
 

@@ -15,6 +15,7 @@ from tests.chaos.processes import QUICK
 from tests.chaos.report import Crash, Results
 from tests.chaos.scenarios import SCENARIOS, Met, Scenario
 from tests.chaos.system import System, running
+from tests.support.eventually import eventually
 
 PLAYS = 5
 """A scenario with a race in it is played so often without any crash point being hit before that is a failure."""
@@ -54,6 +55,7 @@ async def assert_nothing_else_is_met(system: System, scenario: Scenario) -> None
     """Play it undisturbed: a message that it does not declare would never be swept over."""
     saga_id = await scenario.play(system)
     await system.ended(saga_id)
+    await eventually(lambda: combinations.assert_all_handled(system, saga_id))
     for service, types in (await combinations.observed(system, saga_id)).items():
         declared = scenario.met.get(service, Met())
         assert types - set(f"{declared.handles} {declared.sends} {declared.may}".split()) == set(), service.name
@@ -86,6 +88,7 @@ async def play(system: System, scenario: Scenario, wanted: Sequence[Chain]) -> l
         life.cancel()
     await asyncio.gather(*(system[service].begin_anew() for service, life in lives.items() if life in pending))
     assert (await system.saga(saga_id))["step"] in scenario.ends
+    await eventually(lambda: combinations.assert_all_handled(system, saga_id))
     if not scenario.by_hand:
         await system.agree([saga_id])
     back_at = {service: ended_at if life in pending else life.result() for service, life in lives.items()}
