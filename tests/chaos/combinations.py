@@ -123,7 +123,7 @@ async def observed(system: System, saga_id: str) -> Mapping[Service, set[str]]:
 
 
 async def assert_all_handled(system: System, saga_id: str) -> None:
-    """Whether no command of this saga is under way any more: the next play would meet it."""
+    """Whether no command of this saga is under way any more, nor sent once more: the next play would meet it."""
     query = "select type, message_id from saga_events where saga_id = $1 and kind = 'SENT'"
     sent = await system.database(ORCHESTRATOR).fetch(query, saga_id)
     for service in (PAYMENT, INVENTORY):
@@ -131,3 +131,6 @@ async def assert_all_handled(system: System, saga_id: str) -> None:
         query = "select count(*) from inbox where message_id = any($1)"
         handled = await system.database(service).fetchval(query, list(ids))
         assert handled == len(ids), f"{service.name} has handled {handled} of {len(ids)} commands"
+    for service in FROM_KAFKA:
+        unsent = await system.database(service).fetchval("select count(*) from outbox where published_at is null")
+        assert unsent == 0, f"{service.name} has {unsent} messages to send"
