@@ -32,7 +32,7 @@ def pytest_runtest_makereport(
     report = yield
     rows = [row for mark in item.iter_markers("proves") for row in mark.args]
     if rows and (report.when == "call" or report.failed):
-        name = item.nodeid.removeprefix("tests/chaos/").partition("[")[0]
+        name = item.nodeid.removeprefix("tests/chaos/")
         item.config.stash[RESULTS].add_test(name, rows, report.passed)
     return report
 

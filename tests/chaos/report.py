@@ -53,9 +53,8 @@ class Results:
         self.crashes: dict[str, list[str]] = {}
 
     def add_test(self, name: str, rows: Iterable[str], passed: bool) -> None:
-        """A test that ran; a part of it that failed counts."""
-        earlier = self.tests.get(name, {"passed": True})
-        self.tests[name] = {"rows": sorted(rows), "passed": passed and earlier["passed"]}
+        """A test that ran, with its parameters."""
+        self.tests[name] = {"rows": sorted(rows), "passed": passed}
 
     def add_crashes(self, crashes: Iterable[Crash]) -> None:
         """What the sweep saw."""
@@ -100,6 +99,7 @@ def _table(title: str, rows: Mapping[str, Fault], tests: Mapping[str, Any]) -> l
 
 def _line(row: str, fault: Fault, tests: Mapping[str, Any]) -> str:
     proofs = {name: result["passed"] for name, result in tests.items() if row in result["rows"]}
-    named = "<br>".join(f"`{name}`" for name in sorted(proofs)) or "did not run"
+    functions = sorted({name.partition("[")[0] for name in proofs})
+    named = "<br>".join(f"`{function}`" for function in functions) or "did not run"
     passed = ("yes" if all(proofs.values()) else "NO") if proofs else "–"
     return f"| {row} | {fault.what} | {fault.cure} | {named} | {passed} |"
