@@ -132,10 +132,15 @@ class Consumer:
                 return_exceptions=True,
             )
         )
-        for record, message in zip(records, decoded, strict=True):
-            outcome = next(outcomes) if isinstance(message, Message) else message
-            if isinstance(outcome, BaseException):
-                await self._retries.park(record, outcome)
+        results = [next(outcomes) if isinstance(message, Message) else message for message in decoded]
+        # At once: parked one after the other, a flood of poison would hold up the good messages behind it.
+        await asyncio.gather(
+            *(
+                self._retries.park(record, error)
+                for record, error in zip(records, results, strict=True)
+                if isinstance(error, BaseException)
+            )
+        )
         self.busy = False
         crash_point("consumer.before_offset_commit", [m.type for m in decoded if isinstance(m, Message)])
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import TypeAlias
+from uuid import uuid4
 
 import pytest
 
@@ -27,7 +28,8 @@ async def test_a_caller_is_answered_when_another_replica_applies_the_last_reply(
     one, two = pair
     body = {"userId": "chaos", "totalAmount": 19.99, **ALL_WELL}
 
-    answers = await asyncio.gather(*(one.http.post("/checkout", json=body) for _ in range(60)))
+    keys = [{"Idempotency-Key": str(uuid4())} for _ in range(60)]  # with one the saga cannot choose where it begins
+    answers = await asyncio.gather(*(one.http.post("/checkout", json=body, headers=key) for key in keys))
 
     assert [answer.json()["status"] for answer in answers] == ["COMPLETED"] * len(answers)
     served = [await system[ORCHESTRATOR].metric("batch_messages_count") for system in pair]
