@@ -48,7 +48,7 @@ OTHERS: Mapping[str, Fault] = {
     "one-way-loss": Fault("connections to a server carry one way only", "timeouts; outbox, inbox"),
     "latency": Fault("connections to a server are slow", "nothing to cure: late replies do not count"),
     "backend-terminated": Fault("pg_terminate_backend for every connection of a service", "the batch runs again"),
-    "slow-disk": Fault("slow disk: every fdatasync of a Postgres or Kafka takes 200 ms longer", "nothing to cure"),
+    "slow-disk": Fault("slow disks: each commit of every Postgres waits 100 ms longer", "nothing to cure"),
     "duplicates": Fault("every message comes 1 to 3 times", "inbox; commands are answered again"),
     "reordering": Fault("messages come in any order, old ones again", "causation ids, tombstones"),
     "poison": Fault("random bytes, nulls, 1 MB values, wrong shapes on every topic", "dead letters"),

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from kafka_init.topics import declared_topics
 from local.instance import INVENTORY, ORCHESTRATOR, ORDER, PAYMENT, Service
+from tests.chaos.faults import broken
 from tests.chaos.system import System
 from tests.support.eventually import eventually
 from tests.support.stack import KAFKA_BROKER
@@ -67,14 +68,11 @@ async def order_refused(system: System) -> str:
     return saga_id
 
 
-BROKEN: Mapping[Service, str] = {
-    PAYMENT: "payments for each row",
-    INVENTORY: "reservations for each row",
-    ORCHESTRATOR: "sagas for each row when (new.position = 2)",
+BROKEN: Mapping[Service, tuple[str, ...]] = {
+    PAYMENT: ("payments",),
+    INVENTORY: ("reservations",),
+    ORCHESTRATOR: ("sagas", "new.position = 2"),
 }
-REFUSE = "create or replace function refuse() returns trigger language plpgsql as 'begin raise ''broken''; end'"
-BREAK = "create or replace trigger broken before insert or update on {} execute function refuse()"
-MEND = "drop trigger if exists broken on {}"
 
 
 async def failing(system: System) -> str:
@@ -89,25 +87,21 @@ async def failing(system: System) -> str:
 @asynccontextmanager
 async def _broken(system: System, service: Service, consumer: AIOKafkaConsumer) -> AsyncIterator[Wait]:
     """What to wait for: that it has parked something and its table is mended. Mended in the end in any case."""
-    database, table = system.database(service), BROKEN[service]
     topic = f"{service.name}.retry.5s"
     retries = [TopicPartition(topic, number) for number in range(declared_topics()[topic].num_partitions)]
     before = await consumer.end_offsets(retries)
-    mend = MEND.format(table.partition(" ")[0])
 
     async def has_parked() -> None:
         assert await consumer.end_offsets(retries) != before, f"{service.name} parks nothing"
 
-    async def mended_when_parked() -> None:
-        await eventually(has_parked, within=60)
-        await database.execute(mend)
+    async with AsyncExitStack() as mending:
+        await mending.enter_async_context(broken(system, service, *BROKEN[service]))
 
-    await database.execute(REFUSE)
-    await database.execute(BREAK.format(table))
-    try:
+        async def mended_when_parked() -> None:
+            await eventually(has_parked, within=60)
+            await mending.aclose()
+
         yield mended_when_parked
-    finally:
-        await database.execute(mend)
 
 
 async def poisoned(system: System) -> str:
