@@ -14,7 +14,7 @@ LOCAL := $(BIN)/python -m local
 TEST_SETTINGS := OPERATOR_TOKEN=test-operator RETRY_DELAYS_SECONDS='{"5s":1,"30s":2,"5m":3}'
 TEST_STACK := $(TEST_SETTINGS) $(LOCAL) --instance test --port-offset 10000 run --replicas $(REPLICAS)
 GATE_STACK := $(LOCAL) --instance gate --port-offset 16000 --measured run
-BENCH_STACK := $(LOCAL) --instance bench --port-offset 15000 --measured run
+BENCH_STACK := $(LOCAL) --instance measured --port-offset 15000 --measured run
 CHAOS_STACK := $(LOCAL) --instance chaos --port-offset 21000 run --only infra
 
 .PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
@@ -54,7 +54,7 @@ logs: $(STAMP) ## show the end of the logs (SERVICE=order-service: of one)
 clean: $(STAMP) ## stop everything, remove what the stacks have stored and what the tools have cached
 	@$(LOCAL) --instance test clean
 	@$(LOCAL) --instance gate --port-offset 16000 clean
-	@$(LOCAL) --instance bench --port-offset 15000 clean
+	@$(LOCAL) --instance measured --port-offset 15000 clean
 	@$(LOCAL) --instance chaos --port-offset 21000 clean
 	@$(LOCAL) --instance default clean
 	@rm -rf .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -11,6 +11,8 @@ from local.instance import ROOT
 
 SYSTEMS = {"this": ((), ("run", "--audit")), "textbook": (("--only", "infra"), ("run-textbook",))}
 REPLICAS = (1, 2, 4)
+STACK = "measured"
+"""The instance's name; its folder is removed with it, so results are kept elsewhere."""
 
 
 def interleaved(port_offset: int, rounds: int, seconds: float, folder: Path) -> dict[str, Result]:
@@ -41,7 +43,7 @@ def scaled_out(port_offset: int, rounds: int, seconds: float, folder: Path) -> R
 
 def _fresh(port_offset: int, stack: Sequence[str], command: Sequence[str], out: Path) -> Result:
     out.unlink(missing_ok=True)
-    local = (sys.executable, "-m", "local", "--instance", "bench", "--port-offset", str(port_offset), "--measured")
+    local = (sys.executable, "-m", "local", "--instance", STACK, "--port-offset", str(port_offset), "--measured")
     bench = (sys.executable, "-m", "bench", *command, "--out", str(out))
     if subprocess.run([*local, "run", *stack, *bench], cwd=ROOT).returncode:
         raise InvalidRun(f"this run does not count: {' '.join(command)}")
