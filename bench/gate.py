@@ -57,7 +57,7 @@ LEAST_MESSAGES = {"order-service": 5, "payment-service": 4, "inventory-service":
 LIMITS = (
     # A batch is one statement; one more in each makes it 2, whatever the noise.
     *(Limit(f"statements a batch, {s.name}", statements_a_batch(s), at_most=1.5) for s in SERVICES),
-    # A third of what was seen: a busy machine makes batches larger, not smaller.
+    # A third of what was seen; without batches it is 1.
     *(Limit(f"messages a batch, {s.name}", messages_a_batch(s), at_least=LEAST_MESSAGES[s.name]) for s in SERVICES),
     # Twice what was seen, or more; without batches each is several times as much.
     Limit("commits a saga, four databases", lambda cell: sum(cell.commits.values()), at_most=1.2),
@@ -65,12 +65,12 @@ LIMITS = (
     Limit("Kafka produce requests a saga", lambda cell: cell.kafka["Produce"], at_most=0.8),
     Limit("Kafka fetch requests a saga", lambda cell: cell.kafka["Fetch"], at_most=0.8),
     Limit("Kafka requests a saga", lambda cell: cell.kafka_requests, at_most=1.6),
-    # What was seen and a third; one more index, or the rows written twice, is more.
+    # What was seen and half; rows that are written twice are more.
     Limit("WAL kB a saga, four databases", lambda cell: sum(cell.wal_bytes.values()) / 1000, at_most=25),
     # Two commands, two replies, and the offsets, which a timer commits once a second for each of three consumers.
     Limit("Kafka messages a saga", lambda cell: cell.kafka["MessagesIn"], at_most=4.9),
     Limit("offset commits a second", lambda cell: per_second(cell, "OffsetCommit"), at_most=3.5),
-    # CPU time is what noise reaches first: three times what was seen.
+    # CPU time is what noise reaches first: two to four times what was seen.
     Limit("services' CPU a saga / calibration", lambda cell: services_cpu(cell) / cell.calibration_ms, at_most=1),
 )
 

@@ -4,30 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench import docs
-from bench.cell import Cell
-from bench.needs import needed
-from bench.report import Result
 from bench.scaling import BUSY, COPIES, POSTGRES_WAL_MB, Inputs, needs
 from local.instance import DATABASES, SERVICES
+from tests.unit.measured import CELL, RESULT
 
-CELL = Cell(
-    callers=64,
-    seconds=8,
-    mixed=False,
-    rate=0,
-    sagas=1000,
-    per_second=125,
-    latency_ms={"p50": 1, "p90": 1, "p99": 1, "max": 1},
-    statuses={"200": 1000},
-    errors=[],
-    cpu_ms={s.name: 0.6 for s in SERVICES} | {d.program: 0.3 for d in DATABASES} | {"kafka": 0.4},
-    commits={d.name: 0.1 for d in DATABASES},
-    wal_bytes={d.name: 10_000 for d in DATABASES},
-    batch_size={s.name: 20 for s in SERVICES},
-    kafka={"Produce": 0.3, "Fetch": 0.3, "MessagesIn": 4, "BytesIn": 1500, "BytesOut": 1500},
-)
-RESULT = Result("this", [CELL], {"commit": "abc", "python": "3.11", "machine": "2 cores", "at": "2026-11-25T12:00"})
 INPUTS = Inputs(RESULT, CELL, {"order_db": 500})
 
 
@@ -41,7 +21,7 @@ def test_needs_grow_with_the_rate_and_leave_room_on_each_core() -> None:
     assert need.databases["order_db"].wal_mb == pytest.approx(10)
     assert need.databases["order_db"].gb_a_day == pytest.approx(43.2)
     assert need.kafka_messages == 4_000
-    assert need.kafka_requests == pytest.approx(600)
+    assert need.kafka_requests == pytest.approx(620)
     assert need.kafka_mb_in == pytest.approx(1.5)
     assert need.kafka_mb_out == pytest.approx(1.5 * COPIES)
     assert needs(INPUTS, 10_000).replicas == {service.name: 10 for service in SERVICES}
@@ -61,15 +41,3 @@ def test_a_database_is_sharded_by_whatever_runs_out_first() -> None:
 def test_there_are_never_fewer_brokers_than_copies() -> None:
     assert needs(INPUTS, 1).brokers == COPIES
     assert needs(INPUTS, 100_000).brokers > COPIES
-
-
-def test_a_section_of_a_page_is_replaced_and_the_rest_stays() -> None:
-    page = f"before\n{docs.begin('needs')}\nold\n{docs.end('needs')}\nafter\n"
-
-    filled = docs.filled(page, "needs", needed(INPUTS))
-
-    assert filled.startswith("before\n")
-    assert filled.endswith("\nafter\n")
-    assert "old" not in filled
-    assert "| saga-orchestrator, replicas | 1 | 10 | 100 |" in filled
-    assert docs.filled(filled, "needs", needed(INPUTS)) == filled
