@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bench.cell import Cell, of
 from bench.load import Plan
 from bench.report import Result
-from bench.session import cell, ports
+from bench.session import InvalidRun, cell, ports
 from local.instance import SERVICES, Instance, Service
 
 CALLERS = 64
@@ -92,7 +92,10 @@ def plans(instance: Instance) -> tuple[Plan, Plan]:
 
 
 async def several(instance: Instance, runs: int) -> Result:
-    """So many runs on one stack, after a warm-up."""
+    """So many runs on one stack, after a warm-up; `InvalidRun` if the stack does not count."""
     warm_up, measured = plans(instance)
     await cell(instance, "to warm up", warm_up)
-    return Result("gate", [await cell(instance, f"run {number + 1} of {runs}", measured) for number in range(runs)])
+    result = Result("gate", [await cell(instance, f"run {number + 1} of {runs}", measured) for number in range(runs)])
+    if not all(c.kafka and all(db in c.statements for db in STATEMENTS_BY_TIMERS) for c in result.cells):
+        raise InvalidRun("Statements or requests were not counted: use `local --measured`, and a Kafka of its own")
+    return result
