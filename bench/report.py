@@ -58,6 +58,7 @@ MEASURES: dict[str, Callable[[Cell], float]] = {
     "kafka": lambda cell: of(cell.cpu_ms, "kafka"),
     "load": lambda cell: of(cell.cpu_ms, "load"),
     "commits": lambda cell: sum(cell.commits.values()),
+    "rollbacks": lambda cell: sum(cell.rollbacks.values()),
     "SQL": lambda cell: sum(cell.statements.values()),
     "fsyncs": lambda cell: sum(cell.fsyncs.values()),
     "WAL kB": lambda cell: sum(cell.wal_bytes.values()) / 1000,

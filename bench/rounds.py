@@ -11,6 +11,7 @@ from local.instance import ROOT
 
 SYSTEMS = {"this": ((), ("run", "--audit")), "textbook": (("--only", "infra"), ("run-textbook",))}
 REPLICAS = (1, 2, 4)
+CALLERS = 64
 STACK = "measured"
 """The instance's name; its folder is removed with it, so results are kept elsewhere."""
 
@@ -29,13 +30,17 @@ def interleaved(port_offset: int, rounds: int, seconds: float, folder: Path) -> 
 
 
 def scaled_out(port_offset: int, rounds: int, seconds: float, folder: Path) -> Result:
-    """1, 2 and 4 of each service, in turn; the callers are spread over the orchestrators."""
+    """1, 2 and 4 of each service, in turn; the callers are spread over the orchestrators.
+
+    So many in all, which makes batches smaller the more replicas share them, and so many for each, which does not.
+    """
     result = Result("replicas")
     for number in range(1, rounds + 1):
         console.rule(f"round {number} of {rounds}")
         for replicas in REPLICAS:
             stack = ("--replicas", str(replicas))
-            command = ("run", "--audit", "--callers", "64", "--seconds", str(seconds), *stack)
+            callers = ",".join(map(str, sorted({CALLERS, CALLERS * replicas})))
+            command = ("run", "--audit", "--callers", callers, "--seconds", str(seconds), *stack)
             result.cells += _fresh(port_offset, stack, command, folder / f"replicas-{replicas}-{number}.json").cells
     result.write(folder / "replicas.json")
     return result

@@ -110,10 +110,12 @@ def replicas(result: Result) -> Iterator[str]:
     """Throughput and cost by replicas, medians."""
     yield where(result)
     yield ""
-    measures = ("sagas/s", "p50 ms", "CPU ms", "services", "commits", "SQL", "Kafka requests")
-    rounds = sorted(by_name(result).values(), key=lambda cells: cells[0].replicas)
-    rows = [(cells[0].replicas, *(median(cells, measure) for measure in measures)) for cells in rounds]
-    yield from table(("of each", *measures), rows)
+    measures = ("sagas/s", "p50 ms", "CPU ms", "services", "commits", "rollbacks", "SQL", "Kafka requests")
+    rounds = sorted(by_name(result).values(), key=lambda cells: (cells[0].replicas, cells[0].callers))
+    rows = [
+        (cells[0].replicas, cells[0].callers, *(median(cells, measure) for measure in measures)) for cells in rounds
+    ]
+    yield from table(("of each", "callers", *measures), rows)
 
 
 def spread(result: Result) -> Iterator[str]:
