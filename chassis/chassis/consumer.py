@@ -42,6 +42,7 @@ class Consumer:
         self.progress_at = monotonic()
         """When a batch was last handled; `busy` while one is."""
         self.busy = False
+        self.joined = False
         self._missing: list[str] = []
 
     @property
@@ -51,8 +52,8 @@ class Consumer:
 
     @property
     def ready(self) -> bool:
-        """Whether the group has given this process its partitions."""
-        return self._kafka is not None and bool(self._kafka.assignment())
+        """Whether the group has given this process its partitions; none, where there are more processes than those."""
+        return self._kafka is not None and self.joined
 
     def health(self) -> bool | str:
         """Whether it is ready; which topics are missing, if that is why it is not: then none of the others is read."""
@@ -90,7 +91,7 @@ class Consumer:
                 log.warning("the broker is away, starting over", error=repr(error))
             finally:
                 self._kafka = None
-                self.busy = False
+                self.busy = self.joined = False
                 await self._leave(kafka)
             await backoff.pause()
 
@@ -184,4 +185,5 @@ class _CommitBeforeRevoke(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._owner.commit(self._owner.kafka)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._owner.joined = True
         log.info("partitions assigned", partitions=len(assigned))

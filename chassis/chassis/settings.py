@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     batch_busy_messages: int = Field(4, description="the size of the last batch from which the batcher counts as busy")
     queue_max_messages: int = 2_000
     conflict_tries: int = 5
-    memory_max_rows: int = Field(20_000, description="rows that a process remembers having written")
+    memory_max_rows: int = Field(5_000, description="rows that a process remembers having written")
 
     kafka_broker: str = "127.0.0.1:9092"
     kafka_session_timeout_ms: int = 6_000
