@@ -15,7 +15,7 @@ from rich.table import Table
 from local.instance import STATE
 from tests.chaos.combinations import Combination
 from tests.chaos.forms import FORM, Form
-from tests.chaos.matrix import TABLES, Fault
+from tests.chaos.matrix import PLAIN, TABLES, Fault
 
 MATRIX = Path(__file__).parents[2] / "docs" / "failure-matrix.md"
 RESULTS = STATE / "failure-matrix.json"
@@ -91,8 +91,9 @@ def _page(tests: Mapping[str, Any], crashes: Iterable[Iterable[str]]) -> list[st
 
 
 def _table(title: str, rows: Mapping[str, Fault], tests: Mapping[str, Any]) -> list[str]:
+    second = "what the plain version did" if rows is PLAIN else "cure"
     return [
-        *("", f"## {title}", "", "| row | fault | cure | proven by | passed |", "| --- | --- | --- | --- | --- |"),
+        *("", f"## {title}", "", f"| row | fault | {second} | proven by | passed |", "| --- | --- | --- | --- | --- |"),
         *(_line(row, fault, tests) for row, fault in rows.items()),
     ]
 
