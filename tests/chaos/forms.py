@@ -44,7 +44,7 @@ FORM = Form(os.environ.get("CHAOS", Form.SHORT))
 EXTENT = {
     Form.SHORT: Extent(
         killed_under_load=(ORCHESTRATOR,),
-        ways=(Way.SILENT,),
+        ways=(Way.RESET,),
         kafka_away_seconds=3,
         poison=1_000,
         in_flight=300,
