@@ -1,4 +1,4 @@
-"""Named places where a test may kill the process: `CRASH_AT=batch.committed`, or `…@PaymentFailed` for one type.
+"""Named places where a test may kill the process: `CRASH_AT=batch.committed`, or `…@OneType,OrAnother` for some types.
 
 Inert unless the variable is set. The process dies by SIGKILL, as it would if somebody pulled the plug.
 """
@@ -26,6 +26,6 @@ POINTS: Final = (
 
 def crash_point(name: str, types: Iterable[str] = ()) -> None:
     """Die here if `CRASH_AT` names this point (and, after an @, one of the message types at hand)."""
-    if name == _POINT and (not _TYPE or _TYPE in types):
+    if name == _POINT and (not _TYPE or not set(_TYPE.split(",")).isdisjoint(types)):
         print(f"crash point {name} {_TYPE} reached, killing this process", file=sys.stderr, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)

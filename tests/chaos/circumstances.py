@@ -42,6 +42,10 @@ async def refund_lost(system: System) -> str:
     return saga_id
 
 
+LATE_REPLY = "batch.before_commit@PaymentCharged,PaymentFailed"
+"""Which of the two it is depends on what the payment service reads first, the charge or the refund."""
+
+
 async def late_reply_and_a_crash(system: System) -> str:
     """The orchestrator dies while it handles a reply that nobody asks for again, as the saga has been cancelled."""
     orchestrator = system[ORCHESTRATOR]
@@ -49,8 +53,8 @@ async def late_reply_and_a_crash(system: System) -> str:
         saga_id = await system.checkout()
         await system.reaches(saga_id, step=["ORDER_CREATED"])
         await system.operate(saga_id, "cancel")
-        await orchestrator.arm("batch.before_commit@PaymentCharged")
-    await orchestrator.crashed("batch.before_commit@PaymentCharged", within=30)
+        await orchestrator.arm(LATE_REPLY)
+    await orchestrator.crashed(LATE_REPLY, within=30)
     orchestrator.start()
     await orchestrator.ready()
     await system.ended(saga_id)

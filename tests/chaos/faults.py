@@ -87,7 +87,7 @@ async def log_lost(system: System) -> AsyncIterator[None]:
     """Kafka is killed and its log folder lost; after the block it is there, empty, with its topics."""
     async with away(KAFKA):
         shutil.rmtree(HERE.folder / "kafka")
-        await asyncio.to_thread(kafka.prepare, HERE)
+        await asyncio.to_thread(kafka.prepare, HERE, for_proxy=True)
         yield
     init = await asyncio.create_subprocess_exec(sys.executable, "-m", "kafka_init", cwd=ROOT)
     assert await init.wait() == 0

@@ -17,7 +17,9 @@ def run(crash_at: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("crash_at", ["batch.committed", "batch.committed@PaymentFailed"])
+@pytest.mark.parametrize(
+    "crash_at", ["batch.committed", "batch.committed@PaymentFailed", "batch.committed@A,PaymentFailed"]
+)
 def test_a_named_point_kills_the_process_at_once_and_says_so(crash_at: str) -> None:
     done = run(crash_at)
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "")
