@@ -9,7 +9,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
+from chassis.database import INFRASTRUCTURE_ERRORS
 from chassis.errors import Overloaded, Unavailable
 
 log = structlog.get_logger()
@@ -98,7 +100,8 @@ def install(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
         return problem_of(request, error)
 
-    for kind in (Refused, RequestValidationError, HTTPException, Overloaded, Unavailable, Exception):
+    expected = (Refused, RequestValidationError, HTTPException, Overloaded, Unavailable, ClientDisconnect)
+    for kind in (*expected, *INFRASTRUCTURE_ERRORS, Exception):
         app.add_exception_handler(kind, answer)
 
 
@@ -116,6 +119,11 @@ def problem_of(request: Request, error: Exception) -> Response:
             detail = f"{error}; try again, best with the same Idempotency-Key"
             later = {"Retry-After": RETRY_AFTER_SECONDS}
             return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=later)
+        case ClientDisconnect():
+            return problem_response(HTTPStatus.BAD_REQUEST, "the connection ended before the body did")
+    if isinstance(error, INFRASTRUCTURE_ERRORS):
+        log.warning("a request found the database away", path=request.url.path, error=repr(error))
+        return problem_of(request, Unavailable("the database is away"))
     log.error("a request failed unexpectedly", path=request.url.path, exc_info=error)
     return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error; the service's log says more")
 
