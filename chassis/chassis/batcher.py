@@ -5,6 +5,7 @@ and between processes the versions of the rows decide.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic
@@ -22,8 +23,8 @@ from chassis.unit_of_work import Handled, UnitOfWork
 
 log = structlog.get_logger()
 
-RACES = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-"""Another process was faster with one of the rows, and has committed: decide again on what is there now."""
+OURS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, ValueError)
+"""Not the database's: another process was faster with a row, or a value has no form that a column could take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +85,15 @@ class Batcher(Generic[Row]):
             await self._handle(batch)
 
     async def _handle(self, batch: list[Waiting[Row]]) -> None:
-        sure, failures = False, 0
+        sure, failures = False, Counter[type[Exception]]()
         while batch := [waiting for waiting in batch if not waiting.future.done()]:
             try:
                 results = await self._unit.handle([waiting.message for waiting in batch], sure=sure)
-            except RACES:
-                pass
-            except INFRASTRUCTURE_ERRORS as error:
-                await self._outlast(batch, error)
             except Exception as error:
-                failures += sure
-                if failures >= self._tries(error):
+                failures[type(error)] += sure
+                if isinstance(error, INFRASTRUCTURE_ERRORS) and not isinstance(error, OURS):
+                    await self._outlast(batch, error)
+                elif failures[type(error)] >= self._tries(error):
                     await self._blame(batch, error)
                     break
             else:
@@ -103,8 +102,13 @@ class Batcher(Generic[Row]):
             sure = True
 
     def _tries(self, error: Exception) -> int:
-        """How often a batch may fail so: a row inserted by another process a moment before is no fault of anybody's."""
-        return self._settings.conflict_tries if isinstance(error, asyncpg.UniqueViolationError) else 1
+        """How often a batch may fail so: that another process was faster is nobody's fault, but ends some day."""
+        match error:
+            case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
+                return self._settings.race_tries
+            case asyncpg.UniqueViolationError():
+                return self._settings.conflict_tries
+        return 1
 
     async def _outlast(self, batch: list[Waiting[Row]], error: Exception) -> None:
         """The database is away: whoever can come back is told so, the others wait."""

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
-from chassis import database
+from chassis import database, inbox
 from chassis.batcher import Batcher
 from chassis.database import Pool
 from chassis.errors import Overloaded, Unavailable
@@ -15,7 +18,7 @@ from chassis.loops import background
 from chassis.messages import Message
 from chassis.relay import Relay
 from chassis.settings import Settings
-from chassis.writes import Write
+from chassis.writes import Write, save
 from tests.integration.counters import MIGRATIONS, Added, Counter, Counters, Noted, Superstition, add, total
 
 
@@ -51,6 +54,29 @@ class Forgetful(Counters):
         return None
 
 
+class Muddled(Counters):
+    """Writes 7, 8 and a taken id in ways that no repetition mends."""
+
+    def save(self, rows: list[Counter]) -> list[Write]:
+        totals = {row.total for row in rows}
+        (counters,) = super().save(rows)
+        touched = replace(counters, rows=len(rows) + (7 in totals))
+        return [touched, *([Write(inbox.INSERT, ([TAKEN],))] if 8 in totals else [])]
+
+
+TAKEN = uuid4()
+
+
+class Full(Counters):
+    """A counter holds 10 at most."""
+
+    def decide(self, row: Counter | None, message: Message, now: datetime) -> tuple[Counter, list[Message]]:
+        counter, answers = super().decide(row, message, now)
+        if counter.total > 10:
+            raise OverflowError("11 is too much")
+        return counter, answers
+
+
 ISSUED = "select pg_current_xact_id()::text::bigint"
 """The number of transactions that have written; asking counts as one, too."""
 
@@ -84,6 +110,63 @@ async def test_a_bad_message_fails_alone(pool: Pool, settings: Settings) -> None
     assert [isinstance(outcome, Superstition) for outcome in outcomes] == [False, True, False, True, False]
     assert [await total(pool, message.key) for message in messages] == [1, None, 2, None, 3]
     assert await pool.fetchval("select count(*) from inbox") == 3
+
+
+@pytest.mark.parametrize(
+    ("bad", "fault"),
+    [(7, asyncpg.SerializationError), (8, asyncpg.UniqueViolationError), (2**40, ValueError)],
+    ids=["a race that nobody wins", "a unique value that is taken", "a number that fits no column"],
+)
+async def test_what_will_never_work_fails_alone_and_stops_nobody(
+    pool: Pool, settings: Settings, bad: int, fault: type[Exception]
+) -> None:
+    settings.race_tries = 10
+    await save(pool, [inbox.enter([TAKEN])])
+    messages = [add(1), add(bad), add(2)]
+    batcher = Batcher(pool, Muddled(), settings, sends=[Added])
+    waiting = [batcher.put(message) for message in messages]
+    async with background(batcher=batcher.run), asyncio.timeout(30):
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [isinstance(outcome, fault) for outcome in outcomes] == [False, True, False]
+        assert (await batcher.submit(add(3))).row is not None
+    assert [await total(pool, message.key) for message in messages] == [1, None, 2]
+
+
+async def test_a_refusal_that_only_stale_memory_gives_is_not_believed(pool: Pool, settings: Settings) -> None:
+    counter_id = uuid4()
+    async with batching(pool, settings, Full()) as one, batching(pool, settings) as other:
+        await one.submit(add(10, counter_id))
+        await other.submit(Message.new(Noted(saga_id=counter_id, number=-9)))
+        await one.submit(Message.new(Noted(saga_id=counter_id, number=4)))
+        with pytest.raises(OverflowError):
+            await one.submit(Message.new(Noted(saga_id=counter_id, number=6)))
+    assert await total(pool, counter_id) == 5
+
+
+async def test_a_message_that_was_cancelled_while_it_waited_is_not_handled(pool: Pool, settings: Settings) -> None:
+    given_up, wanted = add(1), add(2)
+    batcher = Batcher(pool, Counters(), settings, sends=[Added])
+    waiting = [batcher.put(given_up), batcher.put(wanted)]
+    waiting[0].cancel()
+    async with background(batcher=batcher.run):
+        await waiting[1]
+    assert [await total(pool, message.key) for message in (given_up, wanted)] == [None, 2]
+
+
+async def test_two_processes_with_the_same_messages_in_different_order_handle_each_once(
+    pool: Pool, settings: Settings
+) -> None:
+    messages = [add(5) for _ in range(40)]
+    one = Batcher(pool, Counters(), settings, sends=[Added])
+    other = Batcher(pool, Counters(), settings, sends=[Added])
+    for _ in range(2):
+        forward = [one.put(message) for message in messages]
+        backward = [other.put(message) for message in reversed(messages)]
+        async with background(one=one.run, other=other.run):
+            handled = await asyncio.gather(*forward)
+            assert [h.outgoing for h in await asyncio.gather(*reversed(backward))] == [h.outgoing for h in handled]
+    assert [await total(pool, message.key) for message in messages] == [5] * len(messages)
+    assert await pool.fetchval("select count(*) from outbox") == len(messages)
 
 
 async def test_a_command_that_comes_again_is_answered_again_and_not_done_again(pool: Pool, settings: Settings) -> None:
