@@ -4,9 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import structlog
+from pydantic import ValidationError
+
 from chassis.database import Connection, Pool
 from chassis.messages import Body, Message
 from chassis.writes import Write
+
+log = structlog.get_logger()
 
 COLUMNS = "message_id, causation_id, type, body, traceparent"
 
@@ -36,7 +41,11 @@ where message_id = any($1::uuid[]) and published_at is null"""
 
 
 def write(messages: Sequence[Message], lease_seconds: float) -> Write:
-    """Messages that this process will send right after the commit; one that is sent again keeps its id."""
+    """Messages that this process will send right after the commit; one that is sent again keeps its id.
+
+    Sorted, so that two processes which send the same again wait for each other instead of deadlocking.
+    """
+    messages = sorted(messages, key=lambda message: message.id)
     return Write(
         INSERT,
         (
@@ -64,7 +73,8 @@ async def lease_due(
     pool: Pool, rows: int, bodies: Mapping[str, type[Body]], lease_seconds: float, lease_max_seconds: float
 ) -> list[Message]:
     """Take what should have been sent by now; the lease doubles with every attempt, so an outage is not a storm."""
-    return [_message(row, bodies) for row in await pool.fetch(LEASE_DUE, rows, lease_seconds, lease_max_seconds)]
+    due = await pool.fetch(LEASE_DUE, rows, lease_seconds, lease_max_seconds)
+    return [message for message in (_if_known(row, bodies) for row in due) if message]
 
 
 async def count_backlog(pool: Pool, most: int) -> int:
@@ -81,3 +91,13 @@ async def mark_published(pool: Pool, ids: Iterable[UUID]) -> None:
 def _message(row: Any, bodies: Mapping[str, type[Body]]) -> Message:
     body = bodies[row["type"]].model_validate_json(row["body"])
     return Message(body, row["message_id"], row["causation_id"], row["traceparent"])
+
+
+def _if_known(row: Any, bodies: Mapping[str, type[Body]]) -> Message | None:
+    """None for what only another version of this service can send, so that it does not stop the others."""
+    try:
+        return _message(row, bodies)
+    except (KeyError, ValidationError) as error:
+        ids = {"message_id": str(row["message_id"]), "type": row["type"]}
+        log.error("this version cannot send a message of the outbox", error=repr(error), **ids)
+        return None

@@ -1,5 +1,6 @@
 """The outbox: what was committed is leased to one sweep at a time until it is marked."""
 
+import asyncio
 from uuid import uuid4
 
 from chassis import outbox
@@ -7,6 +8,7 @@ from chassis.database import Pool
 from chassis.messages import Message, by_type
 from chassis.writes import save
 from tests.integration.counters import Added
+from tests.support.eventually import eventually
 
 TABLE = by_type([Added])
 LONG, LONGEST = 60.0, 600.0
@@ -79,3 +81,28 @@ async def test_a_message_that_is_written_again_is_sent_again_under_its_id(pool: 
     await outbox.mark_published(pool, [message.id])
     await write(pool, message)
     assert await sweep(pool) == [message]
+
+
+async def test_two_processes_that_send_the_same_again_wait_for_each_other(pool: Pool) -> None:
+    messages = sorted((answer() for _ in range(9)), key=lambda message: message.id)
+    await write(pool, *messages)
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+    async def both_wait() -> None:
+        assert await pool.fetchval(waiting) == 2
+
+    async with asyncio.TaskGroup() as both, pool.acquire() as third, third.transaction():
+        await third.execute("select from outbox where message_id = $1 for update", messages[4].id)
+        both.create_task(write(pool, *messages))
+        both.create_task(write(pool, *reversed(messages)))
+        await eventually(both_wait)
+    assert {m.id for m in await sweep(pool)} == {m.id for m in messages}
+
+
+async def test_a_message_that_only_another_version_can_send_stops_no_other(pool: Pool) -> None:
+    forgotten, changed, known = answer(), answer(), answer()
+    await write(pool, forgotten, changed, known)
+    await pool.execute("update outbox set type = 'Subtracted' where message_id = $1", forgotten.id)
+    await pool.execute("update outbox set body = '{}' where message_id = $1", changed.id)
+    assert await sweep(pool) == [known]
+    assert await outbox.count_backlog(pool, most=10) == 3
