@@ -50,7 +50,12 @@ class Deadlines:
     async def _wake(self, room: int) -> None:
         """The first of them; a reply that has come meanwhile makes its `TimedOut` mean nothing."""
         woken = [self._overdue.popleft() for _ in range(min(room, len(self._overdue)))]
-        await asyncio.gather(*(self._batcher.put(Message.new(timed_out)) for timed_out in woken))
+        outcomes = await asyncio.gather(
+            *(self._batcher.put(Message.new(timed_out)) for timed_out in woken), return_exceptions=True
+        )
+        for timed_out, outcome in zip(woken, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                log.error("a saga cannot be woken", saga_id=str(timed_out.saga_id), error=repr(outcome))
         self._woken |= dict.fromkeys((timed_out.saga_id for timed_out in woken), monotonic())
 
     async def _count_running(self) -> int:

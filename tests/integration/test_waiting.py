@@ -78,6 +78,25 @@ async def test_a_saga_whose_participant_is_away_does_not_keep_others_asleep(saga
             await eventually(all_are_awake)
 
 
+async def test_a_saga_that_cannot_be_woken_keeps_no_other_asleep(sagas: Pool, settings: Settings) -> None:
+    bad, good = a_start(), a_start()
+    orchestrator = Settings(**settings.model_dump() | QUICK)
+    async with replica(sagas, settings) as first:
+        await tell(first, bad)
+        await tell(first, good)
+    await sagas.execute("update sagas set start = '{}' where saga_id = $1", bad.saga_id)
+    async with replica(sagas, settings) as batcher, asyncio.TaskGroup() as group:
+        deadlines = group.create_task(Deadlines(batcher, sagas, orchestrator).run())
+        for attempt in (2, 3):
+            await sagas.execute("update sagas set deadline = now() - interval '1 second'")
+
+            async def tried(attempt: int = attempt) -> None:
+                assert (await stored(sagas, good)).attempt == attempt
+
+            await eventually(tried)
+        deadlines.cancel()
+
+
 async def test_a_caller_learns_of_an_end_that_another_replica_brought_about(sagas: Pool, settings: Settings) -> None:
     start, waiters = a_start(), Waiters(sagas, check_seconds=0.02)
     async with replica(sagas, settings) as other, background(waiters=waiters.run):
