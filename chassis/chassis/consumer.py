@@ -99,11 +99,13 @@ class Consumer:
         due = self._committed_at + self._settings.commit_every_seconds - monotonic()
         wait_ms = int(max(due, 0) * 1000) + 1 if self._positions else self._settings.poll_wait_ms
         polled = await kafka.getmany(timeout_ms=wait_ms, max_records=self._settings.batch_max_messages)
+        self.busy = bool(polled)
         polled = await self._without_early(kafka, polled)
         if polled:
             await self._handle([record for records in polled.values() for record in records])
             self._positions |= {partition: records[-1].offset + 1 for partition, records in polled.items()}
             self.progress_at = monotonic()
+        self.busy = False
         if self._positions and monotonic() - self._committed_at >= self._settings.commit_every_seconds:
             await self.commit(kafka)
 
@@ -125,7 +127,6 @@ class Consumer:
         return due
 
     async def _handle(self, records: list[ConsumerRecord]) -> None:
-        self.busy = True
         decoded = [self._decode(record) for record in records]
         outcomes = iter(
             await asyncio.gather(
@@ -142,7 +143,6 @@ class Consumer:
                 if isinstance(error, BaseException)
             )
         )
-        self.busy = False
         crash_point("consumer.before_offset_commit", [m.type for m in decoded if isinstance(m, Message)])
 
     def _decode(self, record: ConsumerRecord) -> Message | InvalidRecord:
