@@ -2,14 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from chassis import migrations
+from chassis import database, migrations, outbox
 from chassis.errors import MigrationChanged
+from chassis.messages import Message, by_type
 from chassis.settings import Settings
+from saga_orchestrator import handlers, queries
+from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.messages import SENDS, OrderCreated
+from saga_orchestrator.saga import TimedOut
+from tests.integration.checkouts import a_start, replica, tell
 from tests.support.eventually import eventually
 
 Connection = asyncpg.Connection
@@ -104,3 +112,25 @@ async def test_a_process_that_died_in_the_middle_does_not_lock_out_the_next(sett
     await migrations.apply(second, [folder])
     assert await numbers(second) == [1]
     await second.close()
+
+
+async def test_a_saga_that_the_first_version_began_is_carried_on(
+    settings: Settings, connection: Connection, tmp_path: Path
+) -> None:
+    theirs = files("chassis") / "migrations", files("saga_orchestrator") / "migrations"
+    for number, (folder, name) in enumerate(zip(theirs, ("0000_messaging.sql", "0001_sagas.sql"), strict=True)):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / name).write_text((folder / name).read_text())
+    await migrations.apply(connection, [tmp_path / "0", tmp_path / "1"])
+    begin = Message.new(a_start())
+    began, (command,) = handlers.Checkouts(CHECKOUT).decide(None, begin, datetime(2025, 1, 1, tzinfo=UTC))
+    for write in [*handlers.Checkouts(CHECKOUT).save([began]), outbox.write([command], -1)]:
+        await connection.execute(write.sql, *write.arguments)
+    async with database.connect(settings, theirs[1]) as pool, replica(pool, settings) as batcher:
+        assert await queries.find_overdue(pool, 10) == [
+            TimedOut(saga_id=begin.key, awaiting=command.id, attempt=1),
+        ]
+        assert await outbox.lease_due(pool, 10, by_type(SENDS), 1, 1) == [command]
+        saga = await tell(batcher, OrderCreated(saga_id=begin.key), command)
+        assert (saga.step, saga.version) == ("ORDER_CREATED", 1)
+        assert await pool.fetchval("select max(version) from sagas") == 2
