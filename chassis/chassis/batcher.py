@@ -13,7 +13,7 @@ from typing import Generic
 import asyncpg
 import structlog
 
-from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from chassis.database import Pool, is_away
 from chassis.decider import Decider, Row
 from chassis.errors import Overloaded, Unavailable
 from chassis.loops import Backoff
@@ -23,8 +23,8 @@ from chassis.unit_of_work import Handled, UnitOfWork
 
 log = structlog.get_logger()
 
-OURS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, ValueError)
-"""Not the database's: another process was faster with a row, or a value has no form that a column could take."""
+RACES = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""Another process was faster with one of the rows, and has committed: decide again on what is there now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Batcher(Generic[Row]):
                 results = await self._unit.handle([waiting.message for waiting in batch], sure=sure)
             except Exception as error:
                 failures[type(error)] += sure
-                if isinstance(error, INFRASTRUCTURE_ERRORS) and not isinstance(error, OURS):
+                if is_away(error) and not isinstance(error, RACES):
                     await self._outlast(batch, error)
                 elif failures[type(error)] >= self._tries(error):
                     await self._blame(batch, error)
@@ -103,12 +103,9 @@ class Batcher(Generic[Row]):
 
     def _tries(self, error: Exception) -> int:
         """How often a batch may fail so: that another process was faster is nobody's fault, but ends some day."""
-        match error:
-            case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
-                return self._settings.race_tries
-            case asyncpg.UniqueViolationError():
-                return self._settings.conflict_tries
-        return 1
+        if isinstance(error, RACES):
+            return self._settings.race_tries
+        return self._settings.conflict_tries if isinstance(error, asyncpg.UniqueViolationError) else 1
 
     async def _outlast(self, batch: list[Waiting[Row]], error: Exception) -> None:
         """The database is away: whoever can come back is told so, the others wait."""

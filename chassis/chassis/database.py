@@ -35,6 +35,11 @@ INFRASTRUCTURE_ERRORS = (
 """Connection lost, server starting or stopping, disk full, deadlock, serialization, a timeout: wait and repeat."""
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether the database is away. A value that fits no column is an `InterfaceError`, too, but will never fit."""
+    return isinstance(error, INFRASTRUCTURE_ERRORS) and not isinstance(error, ValueError)
+
+
 @asynccontextmanager
 async def connect(settings: Settings, migration_folder: Traversable) -> AsyncIterator[Pool]:
     """Wait for the database, migrate it, and lend a pool until the body ends."""
