@@ -81,7 +81,7 @@ def keep_requests(starts: Sequence[StartCheckout]) -> Write:
 
 async def find_sagas(pool: Pool, ids: Sequence[UUID]) -> list[SagaInstance]:
     """The sagas with these ids."""
-    return [read(dict(row)) for row in await pool.fetch(f"select {COLUMNS} from sagas where saga_id = any($1)", ids)]
+    return [read(dict(row)) for row in await pool.fetch(LOAD, ids)]
 
 
 async def find_log(pool: Pool, saga_id: UUID) -> list[dict[str, Any]]:
@@ -94,7 +94,7 @@ async def find_log(pool: Pool, saga_id: UUID) -> list[dict[str, Any]]:
 
 
 async def find_overdue(pool: Pool, most: int) -> list[TimedOut]:
-    """The attempts whose deadline has passed on the database's clock. Whoever handles one locks and checks again."""
+    """The attempts whose deadline has passed on the database's clock. Whoever handles one checks again."""
     rows = await pool.fetch(
         "select saga_id, awaiting, attempt from sagas where status = 'RUNNING' and deadline < now()"
         " order by deadline limit $1",
