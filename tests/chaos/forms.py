@@ -2,9 +2,9 @@
 
 | form  | takes  | the sweep                        | the soak                            | the rest            |
 |-------|--------|----------------------------------|-------------------------------------|---------------------|
-| short | 4 min  | each crash point × message once  | each kind of fault once, briefly    | smaller, as below   |
-| whole | 15 min | the same × every scenario        | the same                            | as issue and matrix |
-| long  | 35 min | as whole                         | 20 minutes of faults at random      | as whole            |
+| short | 7 min  | each crash point × message once  | each kind of fault once, briefly    | smaller, as below   |
+| whole | 20 min | the same × every scenario        | the same                            | as issue and matrix |
+| long  | 40 min | as whole                         | 20 minutes of faults at random      | as whole            |
 
 CHAOS_SEED repeats the dice of a run; CHAOS_SECONDS is another length for the long soak.
 """
