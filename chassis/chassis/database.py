@@ -36,8 +36,8 @@ INFRASTRUCTURE_ERRORS = (
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether the database is away. A value that fits no column is an `InterfaceError`, too, but will never fit."""
-    return isinstance(error, INFRASTRUCTURE_ERRORS) and not isinstance(error, ValueError)
+    """Whether the database is away, rather than the message at fault."""
+    return isinstance(error, INFRASTRUCTURE_ERRORS)
 
 
 @asynccontextmanager

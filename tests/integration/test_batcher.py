@@ -114,7 +114,7 @@ async def test_a_bad_message_fails_alone(pool: Pool, settings: Settings) -> None
 
 @pytest.mark.parametrize(
     ("bad", "fault"),
-    [(7, asyncpg.SerializationError), (8, asyncpg.UniqueViolationError), (2**40, ValueError)],
+    [(7, asyncpg.SerializationError), (8, asyncpg.UniqueViolationError), (2**40, asyncpg.DataError)],
     ids=["a race that nobody wins", "a unique value that is taken", "a number that fits no column"],
 )
 async def test_what_will_never_work_fails_alone_and_stops_nobody(
