@@ -8,13 +8,13 @@ from uuid import UUID
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from chassis.batcher import Batcher
 from chassis.crash import crash_point
 from chassis.decider import Row
 from chassis.errors import InvalidRecord
-from chassis.kafka import consumer, from_record, partition_of
+from chassis.kafka import BROKER_ERRORS, consumer, from_record, partition_of, require_fetcher
 from chassis.loops import Backoff, background
 from chassis.messages import Body, Message, by_destination
 from chassis.retries import Retries
@@ -87,7 +87,7 @@ class Consumer:
             except UnknownTopicOrPartitionError:
                 self._missing = [topic for topic in self._topics if kafka.partitions_for_topic(topic) is None]
                 log.error("topics are missing, nothing is read until kafka-init has made them", topics=self._missing)
-            except (KafkaError, OSError) as error:
+            except BROKER_ERRORS as error:
                 log.warning("the broker is away, starting over", error=repr(error))
             finally:
                 self._kafka = None
@@ -99,6 +99,8 @@ class Consumer:
         due = self._committed_at + self._settings.commit_every_seconds - monotonic()
         wait_ms = int(max(due, 0) * 1000) + 1 if self._positions else self._settings.poll_wait_ms
         polled = await kafka.getmany(timeout_ms=wait_ms, max_records=self._settings.batch_max_messages)
+        if not polled:
+            require_fetcher(kafka)
         self.busy = bool(polled)
         polled = await self._without_early(kafka, polled)
         if polled:
@@ -161,11 +163,11 @@ class Consumer:
             try:
                 async with asyncio.timeout(self._settings.commit_timeout_seconds):
                     await kafka.commit(positions)
-            except (KafkaError, TimeoutError, IllegalStateError) as error:
+            except (*BROKER_ERRORS, TimeoutError) as error:
                 log.warning("offsets not committed, records will come again", error=repr(error))
 
     async def _leave(self, kafka: AIOKafkaConsumer) -> None:
-        with suppress(KafkaError, OSError, TimeoutError):
+        with suppress(*BROKER_ERRORS, TimeoutError):
             await self.commit(kafka)
             async with asyncio.timeout(self._settings.kafka_stop_seconds):
                 await kafka.stop()

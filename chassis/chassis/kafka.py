@@ -20,6 +20,9 @@ from chassis.settings import Settings
 
 log = structlog.get_logger()
 
+BROKER_ERRORS = (KafkaError, OSError, RuntimeError)
+"""The broker or the connection to it is away; uvloop says `RuntimeError` to a write on a connection that was reset."""
+
 
 def headers(message: Message) -> list[tuple[str, bytes]]:
     """The metadata as it travels beside the body."""
@@ -82,6 +85,12 @@ def consumer(settings: Settings) -> AIOKafkaConsumer:
     )
 
 
+def require_fetcher(kafka: AIOKafkaConsumer) -> None:
+    """aiokafka does not say when its fetcher has died, of a connection that was reset for instance, and is deaf."""
+    if kafka._fetcher.error_future.done():
+        raise KafkaError("the consumer's fetcher has died")
+
+
 class KafkaTransport:
     """A producer that is rebuilt when it breaks; what it lost is still in the outbox."""
 
@@ -103,9 +112,9 @@ class KafkaTransport:
             producer = self._build()
             try:
                 await producer.start()
-            except (KafkaError, OSError) as error:
+            except BROKER_ERRORS as error:
                 log.warning("waiting for the broker", broker=self._settings.kafka_broker, error=repr(error))
-                with suppress(KafkaError, OSError):
+                with suppress(*BROKER_ERRORS):
                     await producer.stop()
                 await backoff.pause()
                 continue
@@ -137,7 +146,7 @@ class KafkaTransport:
             sent: asyncio.Future[Any] = await self._producer.send(
                 topic, key=key, value=value, headers=headers, timestamp_ms=timestamp_ms
             )
-        except KafkaError as error:
+        except BROKER_ERRORS as error:
             self._check(error)
             raise
         sent.add_done_callback(lambda done: self._check(done.cancelled() or done.exception()))
@@ -148,13 +157,13 @@ class KafkaTransport:
         self._ready.clear()
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(KafkaError, OSError, TimeoutError):
+            with suppress(*BROKER_ERRORS, TimeoutError):
                 async with asyncio.timeout(self._settings.kafka_stop_seconds):
                     await producer.stop()
 
     def _check(self, error: object) -> None:
         """An error that is not worth a retry may have killed the sender inside the producer."""
-        if isinstance(error, KafkaError) and not error.retriable:
+        if isinstance(error, Exception) and not getattr(error, "retriable", False):
             self._broken.set()
 
     def _build(self) -> AIOKafkaProducer:

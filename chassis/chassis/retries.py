@@ -9,13 +9,12 @@ from typing import Final
 
 import structlog
 from aiokafka import ConsumerRecord
-from aiokafka.errors import KafkaError
 
 from chassis import metrics
 from chassis.crash import crash_point
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.errors import InvalidRecord
-from chassis.kafka import KafkaTransport, header_texts, message_id_of
+from chassis.kafka import BROKER_ERRORS, KafkaTransport, header_texts, message_id_of
 from chassis.loops import Backoff
 from chassis.settings import Settings
 
@@ -76,7 +75,7 @@ class Retries:
         while True:
             try:
                 await (await self._kafka.produce(topic, record.key, record.value or b"", headers, at_ms))
-            except KafkaError as error:
+            except BROKER_ERRORS as error:
                 log.warning("could not park a message yet", topic=topic, error=repr(error), **_place(record))
                 await backoff.pause()
             else:

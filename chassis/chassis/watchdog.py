@@ -4,9 +4,9 @@ import asyncio
 from time import monotonic
 
 import structlog
-from aiokafka.errors import KafkaError
 
 from chassis.consumer import Consumer
+from chassis.kafka import BROKER_ERRORS
 from chassis.settings import Settings
 
 log = structlog.get_logger()
@@ -46,6 +46,6 @@ class Watchdog:
             async with asyncio.timeout(self._settings.commit_timeout_seconds):
                 ends = await kafka.end_offsets(awake) if awake else {}
                 return any([end > await kafka.position(partition) for partition, end in ends.items()])
-        except (KafkaError, TimeoutError) as error:
+        except (*BROKER_ERRORS, TimeoutError) as error:
             log.warning("cannot measure the lag now", error=repr(error))
             return False
