@@ -81,7 +81,9 @@ def _block(bars: list[Bar], y: int) -> tuple[list[str], int]:
             lines.append(_text(10, y + BAR - 3, label))
         width = max(1.0, (WIDTH - LEFT - 90) * bar.value / longest)
         lines.append(_rectangle(LEFT, y, width, BAR - 2, bar.colour))
-        lines.append(_text(LEFT + width + 6, y + BAR - 4, f"{bar.value:.3g}"))
+        lines.append(
+            _text(LEFT + width + 6, y + BAR - 4, f"{bar.value:,.0f}" if bar.value >= 1000 else f"{bar.value:.3g}")
+        )
         y += BAR
     return lines, y
 
