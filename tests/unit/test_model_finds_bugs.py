@@ -15,7 +15,7 @@ from tests.unit.test_model import Histories
 Decide = Callable[..., tuple[Any, list[Message]]]
 
 SEARCH = settings(
-    max_examples=500, stateful_step_count=40, derandomize=True, database=None, phases=[Phase.generate], deadline=None
+    max_examples=3000, stateful_step_count=40, derandomize=True, database=None, phases=[Phase.generate], deadline=None
 )
 
 
