@@ -1,6 +1,7 @@
 """Messages to send, written in the transaction that decided them: the transactional outbox pattern."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -23,21 +24,26 @@ on conflict (message_id) do update set publish_after = excluded.publish_after, p
 
 FIND_ANSWERS = f"select {COLUMNS} from outbox where causation_id = any($1::uuid[])"
 
-LEASE_DUE = f"""
-update outbox set
-    attempts = attempts + 1,
-    publish_after = now() + make_interval(secs => least($2 * 2 ^ least(attempts, 10), $3))
-where message_id in (
-    select message_id from outbox where published_at is null and publish_after < now()
-    order by publish_after limit $1 for update skip locked
+TEND = f"""
+with marked as (
+    update outbox set published_at = now()
+    where message_id = any($1::uuid[]) and published_at is null
+    returning 1
+), leased as (
+    update outbox set
+        attempts = attempts + 1,
+        publish_after = now() + make_interval(secs => least($3 * 2 ^ least(attempts, 10), $4))
+    where message_id in (
+        select message_id from outbox
+        where published_at is null and publish_after < now() and message_id <> all($1::uuid[])
+        order by publish_after limit $2 for update skip locked
+    )
+    returning {COLUMNS}
+), unsent as (
+    select from outbox where published_at is null limit $5 + cardinality($1::uuid[])
 )
-returning {COLUMNS}"""
-
-COUNT_BACKLOG = "select count(*) from (select from outbox where published_at is null limit $1) as unsent"
-
-MARK = """
-update outbox set published_at = now()
-where message_id = any($1::uuid[]) and published_at is null"""
+select (select count(*) from unsent) - (select count(*) from marked) as backlog, leased.*
+from (values (1)) as always left join leased on true"""
 
 
 def write(messages: Sequence[Message], lease_seconds: float) -> Write:
@@ -69,23 +75,25 @@ async def find_answers(
     return [_message(row, bodies) for row in await connection.fetch(FIND_ANSWERS, sorted(causes))]
 
 
-async def lease_due(
-    pool: Pool, rows: int, bodies: Mapping[str, type[Body]], lease_seconds: float, lease_max_seconds: float
-) -> list[Message]:
-    """Take what should have been sent by now; the lease doubles with every attempt, so an outage is not a storm."""
-    due = await pool.fetch(LEASE_DUE, rows, lease_seconds, lease_max_seconds)
-    return [message for message in (_if_known(row, bodies) for row in due) if message]
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How many messages to take, and for how long nobody else may; that doubles with every attempt, up to a limit."""
+
+    rows: int
+    seconds: float
+    max_seconds: float
 
 
-async def count_backlog(pool: Pool, most: int) -> int:
-    """How many messages are unsent or unmarked; stops counting at `most`."""
-    count: int = await pool.fetchval(COUNT_BACKLOG, most)
-    return count
+async def tend(
+    pool: "Pool | Connection", sent: Collection[UUID], lease: Lease, bodies: Mapping[str, type[Body]], most: int
+) -> tuple[int, list[Message]]:
+    """Note what the receivers have acknowledged, and take what should have been sent by now: one statement a tick.
 
-
-async def mark_published(pool: Pool, ids: Iterable[UUID]) -> None:
-    """Note that the receiver has acknowledged these."""
-    await pool.execute(MARK, sorted(ids))
+    Also how many messages are unsent or unmarked; counting stops at `most`.
+    """
+    rows = await pool.fetch(TEND, sorted(sent), lease.rows, lease.seconds, lease.max_seconds, most)
+    due = (_if_known(row, bodies) for row in rows if row["message_id"])
+    return rows[0]["backlog"], [message for message in due if message]
 
 
 def _message(row: Any, bodies: Mapping[str, type[Body]]) -> Message:

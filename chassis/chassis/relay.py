@@ -82,7 +82,7 @@ class Relay:
         lanes = {"kafka": self._kafka, **self._others}
         loops = {f"{name} connection": lane.transport.run for name, lane in lanes.items()}
         loops |= {f"{name} lane": partial(self._drive, lane) for name, lane in lanes.items()}
-        async with background(sweep=self._sweep, mark=self._mark, **loops):
+        async with background(outbox=self._tend, **loops):
             try:
                 yield
             finally:
@@ -90,7 +90,7 @@ class Relay:
                     await wait_for(lane.idle, self._settings.relay_drain_seconds)
         for lane in lanes.values():
             await lane.transport.close()
-        await self._mark_acknowledged()
+        await self._tick(rows=0)
 
     async def _drive(self, lane: Lane) -> None:
         while True:
@@ -127,39 +127,27 @@ class Relay:
                 error=repr(error),
             )
 
-    async def _mark(self) -> None:
+    async def _tend(self) -> None:
         while True:
-            await asyncio.sleep(self._settings.relay_mark_seconds)
-            await self._mark_acknowledged()
+            await asyncio.sleep(self._settings.relay_tick_seconds)
+            pending = self._settings.relay_pending_max_messages - len(self._in_flight)
+            await self._tick(max(0, min(self._settings.relay_sweep_rows, pending)))
 
-    async def _mark_acknowledged(self) -> None:
-        """Lazily, in batches: an unmarked message is sent again, and its receiver's inbox drops it."""
-        ids = list(self._acknowledged)
-        try:
-            if ids:
-                await outbox.mark_published(self._pool, ids)
-        except INFRASTRUCTURE_ERRORS as error:
-            log.warning("could not mark messages as published yet", messages=len(ids), error=repr(error))
-        else:
-            del self._acknowledged[: len(ids)]
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.relay_sweep_seconds)
-            try:
-                await self._sweep_once()
-            except INFRASTRUCTURE_ERRORS as error:
-                log.warning("the outbox cannot be swept now", error=repr(error))
-
-    async def _sweep_once(self) -> None:
+    async def _tick(self, rows: int) -> None:
+        """Mark, lazily and in batches: an unmarked message is sent again, and its receiver's inbox drops it. And sweep:
+        publish what nobody has in so long a time."""
         settings = self._settings
-        self._backlog = await outbox.count_backlog(self._pool, settings.backlog_max_messages)
-        metrics.backlog.set(self._backlog)
-        room = min(settings.relay_sweep_rows, settings.relay_pending_max_messages - len(self._in_flight))
-        if room > 0:
-            due = await outbox.lease_due(
-                self._pool, room, self._sends, settings.relay_lease_seconds, settings.relay_lease_max_seconds
+        acknowledged = list(self._acknowledged)
+        lease = outbox.Lease(rows, settings.relay_lease_seconds, settings.relay_lease_max_seconds)
+        try:
+            self._backlog, due = await outbox.tend(
+                self._pool, acknowledged, lease, self._sends, settings.backlog_max_messages
             )
-            crash_point("relay.leased", [message.type for message in due])
-            metrics.swept.inc(len(due))
-            self.publish(due)
+        except INFRASTRUCTURE_ERRORS as error:
+            log.warning("the outbox cannot be looked after now", unmarked=len(acknowledged), error=repr(error))
+            return
+        del self._acknowledged[: len(acknowledged)]
+        metrics.backlog.set(self._backlog)
+        crash_point("relay.leased", [message.type for message in due])
+        metrics.swept.inc(len(due))
+        self.publish(due)

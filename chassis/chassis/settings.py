@@ -62,9 +62,8 @@ class Settings(BaseSettings):
 
     relay_lease_seconds: float = Field(3.0, description="how long a sent message may stay unmarked before it is resent")
     relay_lease_max_seconds: float = 30.0
-    relay_sweep_seconds: float = 1.0
+    relay_tick_seconds: float = Field(1.0, description="how often sent messages are marked and lost ones looked for")
     relay_sweep_rows: int = 500
-    relay_mark_seconds: float = 1.0
     relay_drain_seconds: float = Field(2.0, description="how long what was committed may take to be sent on SIGTERM")
     relay_pending_max_messages: int = 5_000
     backlog_max_messages: int = Field(20_000, description="unsent messages from which on nothing new is accepted")

@@ -24,8 +24,7 @@ QUICK = {
     "ORDER_CALL_TIMEOUT_SECONDS": "2",
     "OPERATOR_TOKEN": "chaos",
     "RELAY_LEASE_SECONDS": "0.5",
-    "RELAY_MARK_SECONDS": "0.1",
-    "RELAY_SWEEP_SECONDS": "0.05",
+    "RELAY_TICK_SECONDS": "0.05",
     "RETRY_DELAYS_SECONDS": '{"5s": 0.5, "30s": 1, "5m": 1.5}',
 }
 """Settings with which what must be waited for comes soon."""

@@ -113,6 +113,6 @@ async def relive(system: System, chain: Chain, deaths: dict[Combination, float])
         sweeps = then.startswith("relay.leased")
         if sweeps:
             await system.owes(combination.service, combination.type)
-        process.start(then, RELAY_SWEEP_SECONDS=SOONEST if sweeps else QUICK["RELAY_SWEEP_SECONDS"])
+        process.start(then, RELAY_TICK_SECONDS=SOONEST if sweeps else QUICK["RELAY_TICK_SECONDS"])
     await process.ready()
     return monotonic()

@@ -21,8 +21,7 @@ QUICK = {
     "retry_delays_seconds": {"first": 0.1, "second": 0.2},
     "relay_lease_seconds": 0.5,
     "relay_lease_max_seconds": 0.5,
-    "relay_sweep_seconds": 0.1,
-    "relay_mark_seconds": 0.05,
+    "relay_tick_seconds": 0.05,
     "commit_every_seconds": 0.1,
     "poll_wait_ms": 100,
 }

@@ -50,8 +50,7 @@ async def settings() -> AsyncIterator[Settings]:
         retry_first_seconds=0.02,
         retry_max_seconds=0.2,
         relay_lease_seconds=0.5,
-        relay_sweep_seconds=0.1,
-        relay_mark_seconds=0.05,
+        relay_tick_seconds=0.05,
         commit_every_seconds=0.1,
     )
     await admin.execute(f"drop database {name} with (force)")

@@ -12,6 +12,7 @@ import pytest
 from chassis import database, migrations, outbox
 from chassis.errors import MigrationChanged
 from chassis.messages import Message, by_type
+from chassis.outbox import Lease
 from chassis.settings import Settings
 from saga_orchestrator import handlers, queries
 from saga_orchestrator.checkout import CHECKOUT
@@ -130,7 +131,7 @@ async def test_a_saga_that_the_first_version_began_is_carried_on(
         assert await queries.find_overdue(pool, 10) == [
             TimedOut(saga_id=begin.key, awaiting=command.id, attempt=1),
         ]
-        assert await outbox.lease_due(pool, 10, by_type(SENDS), 1, 1) == [command]
+        assert await outbox.tend(pool, [], Lease(10, 1, 1), by_type(SENDS), most=10) == (1, [command])
         saga = await tell(batcher, OrderCreated(saga_id=begin.key), command)
         assert (saga.step, saga.version) == ("ORDER_CREATED", 1)
         assert await pool.fetchval("select max(version) from sagas") == 2

@@ -4,8 +4,9 @@ import asyncio
 from uuid import uuid4
 
 from chassis import outbox
-from chassis.database import Pool
+from chassis.database import Connection, Pool
 from chassis.messages import Message, by_type
+from chassis.outbox import Lease
 from chassis.writes import save
 from tests.integration.counters import Added
 from tests.support.eventually import eventually
@@ -23,8 +24,12 @@ async def write(pool: Pool, *messages: Message, lease_seconds: float = -1) -> No
     await save(pool, [outbox.write(messages, lease_seconds)])
 
 
-async def sweep(pool: Pool, rows: int = 100) -> list[Message]:
-    return await outbox.lease_due(pool, rows, TABLE, LONG, LONGEST)
+async def sweep(pool: "Pool | Connection", rows: int = 100) -> list[Message]:
+    return (await outbox.tend(pool, (), Lease(rows, LONG, LONGEST), TABLE, most=10))[1]
+
+
+async def mark(pool: Pool, message: Message) -> None:
+    await outbox.tend(pool, [message.id], Lease(0, LONG, LONGEST), TABLE, most=10)
 
 
 async def test_a_row_gives_the_whole_message_back(pool: Pool) -> None:
@@ -52,16 +57,23 @@ async def test_a_sweep_takes_a_lease_and_the_lease_grows_with_each_attempt(pool:
 async def test_what_is_marked_is_not_swept(pool: Pool) -> None:
     sent, unsent = answer(), answer()
     await write(pool, sent, unsent)
-    await outbox.mark_published(pool, [sent.id])
-    assert await outbox.count_backlog(pool, most=10) == 1
-    assert await sweep(pool) == [unsent]
+    assert await outbox.tend(pool, [sent.id], Lease(9, LONG, LONGEST), TABLE, most=10) == (1, [unsent])
+    assert await outbox.tend(pool, [], Lease(9, LONG, LONGEST), TABLE, most=10) == (1, [])
+
+
+async def test_the_backlog_is_counted_no_further_than_asked(pool: Pool) -> None:
+    await write(pool, *(sent := [answer(), answer()]), *(answer() for _ in range(5)))
+    for most, counted in ((3, 3), (10, 5)):
+        backlog, _ = await outbox.tend(pool, [m.id for m in sent], Lease(0, LONG, LONGEST), TABLE, most)
+        assert backlog == counted
+        await pool.execute("update outbox set published_at = null")
 
 
 async def test_two_sweeps_at_once_share_the_rows_and_do_not_wait_for_each_other(pool: Pool) -> None:
     messages = [answer(total) for total in range(10)]
     await write(pool, *messages)
     async with pool.acquire() as connection, connection.transaction():
-        first = await outbox.lease_due(connection, 4, TABLE, LONG, LONGEST)  # type: ignore[arg-type]
+        first = await sweep(connection, 4)
         second = await sweep(pool)
     assert (len(first), len(second)) == (4, 6)
     assert {m.id for m in first} | {m.id for m in second} == {m.id for m in messages}
@@ -78,7 +90,7 @@ async def test_the_answers_to_a_message_are_found_by_what_caused_them(pool: Pool
 async def test_a_message_that_is_written_again_is_sent_again_under_its_id(pool: Pool) -> None:
     message = answer()
     await write(pool, message)
-    await outbox.mark_published(pool, [message.id])
+    await mark(pool, message)
     await write(pool, message)
     assert await sweep(pool) == [message]
 
@@ -104,5 +116,4 @@ async def test_a_message_that_only_another_version_can_send_stops_no_other(pool:
     await write(pool, forgotten, changed, known)
     await pool.execute("update outbox set type = 'Subtracted' where message_id = $1", forgotten.id)
     await pool.execute("update outbox set body = '{}' where message_id = $1", changed.id)
-    assert await sweep(pool) == [known]
-    assert await outbox.count_backlog(pool, most=10) == 3
+    assert await outbox.tend(pool, (), Lease(9, LONG, LONGEST), TABLE, most=10) == (3, [known])
