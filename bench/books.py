@@ -18,7 +18,7 @@ REQUESTS = re.compile(r'kafka_requests_total\{request="(\w+)".*\} (\S+)')
 TRAFFIC = re.compile(r"kafka_(\w+)_total (\S+)")
 COUNTED_BY_POSTGRES = """
 select d.xact_commit as commits, d.xact_rollback as rollbacks, w.wal_bytes::float8 as wal_bytes,
-       (to_jsonb(w) ->> 'wal_sync')::float8 as fsyncs
+       w.wal_fpi::float8 as page_images, (to_jsonb(w) ->> 'wal_sync')::float8 as fsyncs
 from pg_stat_database d, pg_stat_wal w where d.datname = $1"""
 PRELOADED = "select setting ~ 'pg_stat_statements' from pg_settings where name = 'shared_preload_libraries'"
 STATEMENTS = """

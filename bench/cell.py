@@ -29,6 +29,9 @@ class Cell:
     statements: dict[str, float] = field(default_factory=dict)
     fsyncs: dict[str, float] = field(default_factory=dict)
     wal_bytes: dict[str, float] = field(default_factory=dict)
+    page_images: dict[str, float] = field(default_factory=dict)
+    """Whole pages in the WAL: each one's first change after a checkpoint."""
+
     batches: dict[str, float] = field(default_factory=dict)
     batch_size: dict[str, float] = field(default_factory=dict)
     kafka: dict[str, float] = field(default_factory=dict)
@@ -65,7 +68,7 @@ class Cell:
     def add(self, before: Books, after: Books) -> None:
         """The differences between two readings, per saga."""
         sagas = max(self.sagas, 1)
-        for name in ("commits", "rollbacks", "statements", "fsyncs", "wal_bytes"):
+        for name in ("commits", "rollbacks", "statements", "fsyncs", "wal_bytes", "page_images"):
             counts = {db: now[name] - before.databases[db][name] for db, now in after.databases.items() if name in now}
             setattr(self, name, {db: count / sagas for db, count in counts.items()})
         for service, now in after.services.items():

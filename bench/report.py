@@ -61,6 +61,7 @@ MEASURES: dict[str, Callable[[Cell], float]] = {
     "rollbacks": lambda cell: sum(cell.rollbacks.values()),
     "SQL": lambda cell: sum(cell.statements.values()),
     "fsyncs": lambda cell: sum(cell.fsyncs.values()),
+    "page images": lambda cell: sum(cell.page_images.values()),
     "WAL kB": lambda cell: sum(cell.wal_bytes.values()) / 1000,
     "Kafka requests": lambda cell: cell.kafka_requests,
     "Kafka kB": lambda cell: cell.kafka.get("BytesIn", 0) / 1000,

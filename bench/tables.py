@@ -72,7 +72,7 @@ def growth(result: Result) -> Iterator[str]:
     """Cost by sagas stored."""
     yield where(result)
     yield ""
-    measures = ("p50 ms", "services", "postgres", "commits", "SQL", "WAL kB", "Kafka requests")
+    measures = ("p50 ms", "services", "postgres", "commits", "SQL", "WAL kB", "page images", "Kafka requests")
     rows = [(c.stored, c.callers, *(MEASURES[m](c) for m in measures)) for c in result.cells]
     titles = {"services": "CPU ms, services", "postgres": "CPU ms, Postgres"}
     yield from table(("stored", "callers", *(titles.get(m, m) for m in measures)), rows)

@@ -1,9 +1,7 @@
 """Messages to and from Kafka records, and the two clients with every unsafe default replaced."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zlib import crc32
 
@@ -14,7 +12,6 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from chassis.errors import InvalidRecord
-from chassis.loops import Backoff
 from chassis.messages import Body, Message
 from chassis.settings import Settings
 
@@ -85,98 +82,24 @@ def consumer(settings: Settings) -> AIOKafkaConsumer:
     )
 
 
+def producer(settings: Settings) -> AIOKafkaProducer:
+    """Nothing is sent twice or out of order by the client itself, and it is there once every replica has it."""
+    return AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_broker,
+        client_id=settings.service,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        partitioner=choose_partition,
+        request_timeout_ms=settings.kafka_request_timeout_ms,
+        max_request_size=settings.kafka_max_request_bytes,
+    )
+
+
 def require_fetcher(kafka: AIOKafkaConsumer) -> None:
     """aiokafka does not say when its fetcher has died, of a connection that was reset for instance, and is deaf."""
     if kafka._fetcher.error_future.done():
         raise KafkaError("the consumer's fetcher has died")
-
-
-class KafkaTransport:
-    """A producer that is rebuilt when it breaks; what it lost is still in the outbox."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._producer: AIOKafkaProducer | None = None
-        self._ready = asyncio.Event()
-        self._broken = asyncio.Event()
-
-    @property
-    def ready(self) -> bool:
-        """Whether a producer is connected."""
-        return self._ready.is_set()
-
-    async def run(self) -> None:
-        """Keep a working producer, for ever."""
-        backoff = Backoff(self._settings.retry_first_seconds, self._settings.retry_max_seconds)
-        while True:
-            producer = self._build()
-            try:
-                await producer.start()
-            except BROKER_ERRORS as error:
-                log.warning("waiting for the broker", broker=self._settings.kafka_broker, error=repr(error))
-                with suppress(*BROKER_ERRORS):
-                    await producer.stop()
-                await backoff.pause()
-                continue
-            backoff.reset()
-            self._producer = producer
-            self._broken.clear()
-            self._ready.set()
-            await self._broken.wait()
-            log.warning("the producer broke, building a new one")
-            await self.close()
-
-    async def send(self, message: Message) -> "asyncio.Future[Any]":
-        """Hand the message to the producer; the future is the broker's acknowledgement, from all replicas."""
-        body = message.body.to_json().encode()
-        return await self.produce(message.destination, str(message.key).encode(), body, headers(message))
-
-    async def produce(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes,
-        headers: list[tuple[str, bytes]],
-        timestamp_ms: int | None = None,
-    ) -> "asyncio.Future[Any]":
-        """The same for any record; without a timestamp it gets that of this process's clock."""
-        await self._ready.wait()
-        assert self._producer is not None
-        try:
-            sent: asyncio.Future[Any] = await self._producer.send(
-                topic, key=key, value=value, headers=headers, timestamp_ms=timestamp_ms
-            )
-        except BROKER_ERRORS as error:
-            self._check(error)
-            raise
-        sent.add_done_callback(lambda done: self._check(done.cancelled() or done.exception()))
-        return sent
-
-    async def close(self) -> None:
-        """Flush and stop, in bounded time."""
-        self._ready.clear()
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with suppress(*BROKER_ERRORS, TimeoutError):
-                async with asyncio.timeout(self._settings.kafka_stop_seconds):
-                    await producer.stop()
-
-    def _check(self, error: object) -> None:
-        """An error that is not worth a retry may have killed the sender inside the producer."""
-        if isinstance(error, Exception) and not getattr(error, "retriable", False):
-            self._broken.set()
-
-    def _build(self) -> AIOKafkaProducer:
-        return AIOKafkaProducer(
-            bootstrap_servers=self._settings.kafka_broker,
-            client_id=self._settings.service,
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=0,
-            partitioner=choose_partition,
-            request_timeout_ms=self._settings.kafka_request_timeout_ms,
-            max_request_size=self._settings.kafka_max_request_bytes,
-        )
 
 
 def choose_partition(key: bytes | None, partitions: Sequence[int], _: Sequence[int]) -> int:

@@ -26,9 +26,7 @@ FIND_ANSWERS = f"select {COLUMNS} from outbox where causation_id = any($1::uuid[
 
 TEND = f"""
 with marked as (
-    update outbox set published_at = now()
-    where message_id = any($1::uuid[]) and published_at is null
-    returning 1
+    update outbox set published_at = now() where message_id = any($1::uuid[]) returning 1
 ), leased as (
     update outbox set
         attempts = attempts + 1,
@@ -42,7 +40,7 @@ with marked as (
 ), unsent as (
     select from outbox where published_at is null limit $5 + cardinality($1::uuid[])
 )
-select (select count(*) from unsent) - (select count(*) from marked) as backlog, leased.*
+select greatest(0, (select count(*) from unsent) - (select count(*) from marked)) as backlog, leased.*
 from (values (1)) as always left join leased on true"""
 
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -17,21 +17,9 @@ from chassis.errors import Overloaded
 from chassis.loops import background, wait_for
 from chassis.messages import Body, Message, by_type
 from chassis.settings import Settings
+from chassis.transport import Transport
 
 log = structlog.get_logger()
-
-
-class Transport(Protocol):
-    """A way out of the process."""
-
-    async def run(self) -> None:
-        """Stay connected, for ever."""
-
-    async def send(self, message: Message) -> "asyncio.Future[Any]":
-        """Hand over one message; wait while the way is jammed. The future is the receiver's acknowledgement."""
-
-    async def close(self) -> None:
-        """Send what was handed over, in bounded time."""
 
 
 class Lane:

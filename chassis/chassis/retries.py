@@ -14,9 +14,10 @@ from chassis import metrics
 from chassis.crash import crash_point
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.errors import InvalidRecord
-from chassis.kafka import BROKER_ERRORS, KafkaTransport, header_texts, message_id_of
+from chassis.kafka import BROKER_ERRORS, header_texts, message_id_of
 from chassis.loops import Backoff
 from chassis.settings import Settings
+from chassis.transport import KafkaTransport
 
 log = structlog.get_logger()
 

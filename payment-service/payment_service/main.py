@@ -11,10 +11,10 @@ from chassis import database, health
 from chassis.batcher import Batcher
 from chassis.consumer import Consumer
 from chassis.housekeeping import Housekeeping
-from chassis.kafka import KafkaTransport
 from chassis.loops import background
 from chassis.relay import Relay
 from chassis.retries import Retries
+from chassis.transport import KafkaTransport
 from chassis.watchdog import Watchdog
 from payment_service import api
 from payment_service.handlers import Payments

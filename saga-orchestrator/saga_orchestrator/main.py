@@ -12,10 +12,10 @@ from chassis import database, health
 from chassis.batcher import Batcher
 from chassis.consumer import Consumer
 from chassis.housekeeping import Housekeeping
-from chassis.kafka import KafkaTransport
 from chassis.loops import background
 from chassis.relay import Relay
 from chassis.retries import Retries
+from chassis.transport import KafkaTransport
 from chassis.watchdog import Watchdog
 from saga_orchestrator import api, handlers, operator
 from saga_orchestrator.checkout import CHECKOUT

@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from chassis import database
 from chassis.batcher import Batcher
 from chassis.consumer import Consumer
-from chassis.kafka import KafkaTransport
 from chassis.loops import background
 from chassis.relay import Relay
 from chassis.retries import Retries
 from chassis.settings import Settings
+from chassis.transport import KafkaTransport
 from tests.integration.counters import MIGRATIONS, Bodies, Counter, Counters, bodies
 
 

@@ -13,10 +13,10 @@ from aiokafka import AIOKafkaConsumer
 from chassis import database
 from chassis.batcher import Batcher
 from chassis.database import Pool
-from chassis.kafka import KafkaTransport
 from chassis.loops import background
 from chassis.messages import Message
 from chassis.relay import Relay
+from chassis.transport import KafkaTransport
 from payment_service.handlers import Payments
 from payment_service.messages import SENDS, ChargePayment, PaymentCharged
 from payment_service.payments import Payment

@@ -6,10 +6,11 @@ from uuid import uuid4
 
 from chassis import outbox
 from chassis.database import Pool
-from chassis.kafka import KafkaTransport, from_record
+from chassis.kafka import from_record
 from chassis.messages import Message, by_destination
 from chassis.relay import Relay
 from chassis.settings import Settings
+from chassis.transport import KafkaTransport
 from chassis.writes import save
 from tests.integration.counters import Bodies
 from tests.integration.topics import listening

@@ -1,0 +1,104 @@
+"""The ways out of a process: what the relay needs of one, and the one to Kafka."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Protocol
+
+import structlog
+from aiokafka import AIOKafkaProducer
+
+from chassis import kafka
+from chassis.loops import Backoff
+from chassis.messages import Message
+from chassis.settings import Settings
+
+log = structlog.get_logger()
+
+
+class Transport(Protocol):
+    """A way out of the process."""
+
+    async def run(self) -> None:
+        """Stay connected, for ever."""
+
+    async def send(self, message: Message) -> "asyncio.Future[Any]":
+        """Hand over one message; wait while the way is jammed. The future is the receiver's acknowledgement."""
+
+    async def close(self) -> None:
+        """Send what was handed over, in bounded time."""
+
+
+class KafkaTransport:
+    """A producer that is rebuilt when it breaks; what it lost is still in the outbox."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+        self._ready = asyncio.Event()
+        self._broken = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a producer is connected."""
+        return self._ready.is_set()
+
+    async def run(self) -> None:
+        """Keep a working producer, for ever."""
+        backoff = Backoff(self._settings.retry_first_seconds, self._settings.retry_max_seconds)
+        while True:
+            producer = kafka.producer(self._settings)
+            try:
+                await producer.start()
+            except kafka.BROKER_ERRORS as error:
+                log.warning("waiting for the broker", broker=self._settings.kafka_broker, error=repr(error))
+                with suppress(*kafka.BROKER_ERRORS):
+                    await producer.stop()
+                await backoff.pause()
+                continue
+            backoff.reset()
+            self._producer = producer
+            self._broken.clear()
+            self._ready.set()
+            await self._broken.wait()
+            log.warning("the producer broke, building a new one")
+            await self.close()
+
+    async def send(self, message: Message) -> "asyncio.Future[Any]":
+        """Hand the message to the producer; the future is the broker's acknowledgement, from all replicas."""
+        body = message.body.to_json().encode()
+        return await self.produce(message.destination, str(message.key).encode(), body, kafka.headers(message))
+
+    async def produce(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes,
+        headers: list[tuple[str, bytes]],
+        timestamp_ms: int | None = None,
+    ) -> "asyncio.Future[Any]":
+        """The same for any record; without a timestamp it gets that of this process's clock."""
+        await self._ready.wait()
+        assert self._producer is not None
+        try:
+            sent: asyncio.Future[Any] = await self._producer.send(
+                topic, key=key, value=value, headers=headers, timestamp_ms=timestamp_ms
+            )
+        except kafka.BROKER_ERRORS as error:
+            self._check(error)
+            raise
+        sent.add_done_callback(lambda done: self._check(done.cancelled() or done.exception()))
+        return sent
+
+    async def close(self) -> None:
+        """Flush and stop, in bounded time."""
+        self._ready.clear()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(*kafka.BROKER_ERRORS, TimeoutError):
+                async with asyncio.timeout(self._settings.kafka_stop_seconds):
+                    await producer.stop()
+
+    def _check(self, error: object) -> None:
+        """An error that is not worth a retry may have killed the sender inside the producer."""
+        if isinstance(error, Exception) and not getattr(error, "retriable", False):
+            self._broken.set()
