@@ -91,10 +91,11 @@ class Batcher(Generic[Row]):
                 results = await self._unit.handle([waiting.message for waiting in batch], sure=sure)
             except Exception as error:
                 failures[type(error)] += sure
-                if is_away(error) and not isinstance(error, RACES):
+                too_much = isinstance(error, asyncpg.QueryCanceledError) and len(batch) > 1
+                if is_away(error) and not isinstance(error, RACES) and not too_much:
                     await self._outlast(batch, error)
-                elif failures[type(error)] >= self._tries(error):
-                    await self._blame(batch, error)
+                elif too_much or failures[type(error)] >= self._tries(error):
+                    await self._divide(batch, error)
                     break
             else:
                 self._backoff.reset()
@@ -117,13 +118,14 @@ class Batcher(Generic[Row]):
         await self._backoff.pause()
         self._pausing = False  # the next to come is let through, and finds out
 
-    async def _blame(self, batch: list[Waiting[Row]], error: Exception) -> None:
-        """A batch with a bad message in it: run one by one, so that only the bad one fails."""
+    async def _divide(self, batch: list[Waiting[Row]], error: Exception) -> None:
+        """A batch with a bad message in it, or too large for its timeout: by halves, so that only the bad one fails."""
         if len(batch) == 1:
             _fail(batch[0], error)
             return
-        for waiting in batch:
-            await self._handle([waiting])
+        middle = len(batch) // 2
+        await self._handle(batch[:middle])
+        await self._handle(batch[middle:])
 
 
 def _deliver(batch: list[Waiting[Row]], results: list[Handled[Row]]) -> None:

@@ -47,6 +47,16 @@ class Mortal(Counters):
         return [*super().save(rows), *([DIE] if fatal else [])]
 
 
+class Slow(Counters):
+    """Each row takes its time."""
+
+    def save(self, rows: list[Counter]) -> list[Write]:
+        return [*super().save(rows), Write(SLEEP, (0.4 * len(rows),))]
+
+
+SLEEP = "insert into inbox select gen_random_uuid() where pg_sleep($1) is null"
+
+
 class Forgetful(Counters):
     """Remembers nothing of what it has written, as if another process had."""
 
@@ -259,6 +269,17 @@ async def test_a_patient_message_outlives_a_lost_connection_and_is_done_once(poo
         handled = await batcher.put(message)
     assert handled.row == Counter(message.key, total=5)
     assert await total(pool, message.key) == 5
+
+
+async def test_a_batch_that_takes_too_long_is_done_in_parts(settings: Settings) -> None:
+    settings.statement_timeout_ms = 1_000
+    messages = [add(number) for number in range(1, 6)]
+    async with database.connect(settings, MIGRATIONS) as pool:
+        batcher = Batcher(pool, Slow(), settings, sends=[Added])
+        waiting = [batcher.put(message) for message in messages]
+        async with asyncio.timeout(30), background(batcher=batcher.run):
+            await asyncio.gather(*waiting)
+        assert [await total(pool, message.key) for message in messages] == [1, 2, 3, 4, 5]
 
 
 async def test_an_impatient_message_is_told_that_the_database_is_away(pool: Pool, settings: Settings) -> None:
