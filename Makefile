@@ -18,7 +18,7 @@ BENCH_STACK := $(LOCAL) --instance measured --port-offset 15000 --measured run
 CHAOS_STACK := $(LOCAL) --instance chaos --port-offset 21000 run --only infra
 
 .PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
-.PHONY: dlq republish test-gate bench-textbook bench-gate bench-growth bench-scale bench-docs
+.PHONY: dlq republish test-gate bench-textbook bench-levers bench-gate bench-growth bench-scale bench-docs
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
@@ -101,6 +101,9 @@ bench: $(STAMP) ## measure sagas/s, latency and cost per saga on a fresh stack (
 
 bench-textbook: $(STAMP) ## this system and the textbook variant in turn, three rounds: medians, ratios, targets
 	@$(BIN)/python -m bench versus-textbook
+
+bench-levers: $(STAMP) ## this system with one lever after the other taken out, three rounds: what each of them gives
+	@$(BIN)/python -m bench levers
 
 bench-scale: $(STAMP) ## throughput with 1, 2 and 4 of each service, three rounds
 	@$(BIN)/python -m bench scale-out

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bench import charts, needs, scaling, tables
+from bench import charts, needs, rounds, scaling, tables
 from bench.report import Result
 from local.instance import ROOT
 
@@ -48,6 +48,7 @@ def end(name: str) -> str:
 
 SECTIONS: dict[str, tuple[Callable[..., Lines], tuple[str, ...]]] = {
     "textbook": (tables.versus, ("this", "textbook")),
+    "levers": (tables.levers, tuple(rounds.LEVERS)),
     "budget": (tables.budget, ("this",)),
     "cells": (tables.cells, ("result",)),
     "gate": (tables.spread, ("gate",)),

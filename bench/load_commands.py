@@ -10,7 +10,7 @@ from bench import compare as side_by_side
 from bench import gate, report, rounds, tables
 from bench.options import BENCH_OFFSET, Broker, Callers, Folder, Out, PortOffset, Rounds, Seconds, WarmUp
 from bench.session import RESULTS, audited, console, finish, ports, session, shapes
-from bench.stack import running, textbook
+from bench.stack import running, textbook, without
 from bench.textbook.check import disagreements
 from local.instance import Instance
 
@@ -65,11 +65,42 @@ def run_textbook(
 
 
 @app.command()
+def run_without(
+    lever: Annotated[str, typer.Argument(help="One of bench/without.py.")],
+    port_offset: PortOffset,
+    kafka_broker: Broker,
+    callers: Callers = "1,16,64",
+    seconds: Seconds = 8,
+    warm_up: WarmUp = 4,
+    out: Out = RESULTS / "without.json",
+) -> None:
+    """Measure this system with a lever taken out, on an instance of which only Postgres and Kafka run."""
+    instance = Instance(port_offset=port_offset)
+    plans = shapes(ports(instance), callers, seconds, "success", 0, 0)
+    with running(instance, kafka_broker, RESULTS / "without.log", without(lever)):
+        result = asyncio.run(session(instance, f"without {lever}", plans, warm_up))
+        if not audited(port_offset):
+            result.cells[-1].errors.append("the auditor found violations")
+    report.show(console, result)
+    finish(result, out)
+
+
+@app.command()
+def levers(
+    port_offset: PortOffset = BENCH_OFFSET, rounds_of_each: Rounds = 3, seconds: Seconds = 8, folder: Folder = RESULTS
+) -> None:
+    """This system, and in turn with one lever after the other taken out."""
+    results = rounds.interleaved(rounds.LEVERS, port_offset, rounds_of_each, seconds, folder)
+    for line in tables.levers(*results.values()):
+        console.print(line)
+
+
+@app.command()
 def versus_textbook(
     port_offset: PortOffset = BENCH_OFFSET, rounds_of_each: Rounds = 3, seconds: Seconds = 8, folder: Folder = RESULTS
 ) -> None:
     """This system and the textbook variant; the medians side by side, and the targets."""
-    results = rounds.interleaved(port_offset, rounds_of_each, seconds, folder)
+    results = rounds.interleaved(rounds.SYSTEMS, port_offset, rounds_of_each, seconds, folder)
     side_by_side.compare(console, results["this"], results["textbook"])
     side_by_side.show_targets(console, results["this"], results["textbook"])
 

@@ -2,26 +2,34 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bench import without
 from bench.report import Result
 from bench.session import InvalidRun, console
 from local.instance import ROOT
 
-SYSTEMS = {"this": ((), ("run", "--audit")), "textbook": (("--only", "infra"), ("run-textbook",))}
+Commands = Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+"""By label, what is said to `local run` and what to `bench`."""
+
+INFRA = ("--only", "infra")
+SYSTEMS: Commands = {"this": ((), ("run", "--audit")), "textbook": (INFRA, ("run-textbook",))}
+LEVERS: Commands = {
+    f"without {lever}": (INFRA, ("run-without", lever, "--callers", "1,64")) for lever in without.LEVERS
+}
 REPLICAS = (1, 2, 4)
 CALLERS = 64
 STACK = "measured"
 """The instance's name; its folder is removed with it, so results are kept elsewhere."""
 
 
-def interleaved(port_offset: int, rounds: int, seconds: float, folder: Path) -> dict[str, Result]:
-    """This system and the textbook variant in turn."""
-    results = {label: Result(label) for label in SYSTEMS}
+def interleaved(commands: Commands, port_offset: int, rounds: int, seconds: float, folder: Path) -> dict[str, Result]:
+    """Each of these in turn, as often as there are rounds."""
+    results = {label: Result(label) for label in commands}
     for number in range(1, rounds + 1):
         console.rule(f"round {number} of {rounds}")
-        for label, (stack, command) in SYSTEMS.items():
+        for label, (stack, command) in commands.items():
             arguments = (*command, "--seconds", str(seconds))
             results[label].cells += _fresh(port_offset, stack, arguments, folder / f"{label}-{number}.json").cells
     for label, result in results.items():

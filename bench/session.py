@@ -16,7 +16,7 @@ from local.instance import ORCHESTRATOR, ROOT, Instance
 RESULTS = ROOT / ".local" / "bench"
 WARM_UP_CALLERS = 32
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 190)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 210)
 
 
 class InvalidRun(Exception):

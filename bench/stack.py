@@ -14,28 +14,33 @@ from local.instance import ORCHESTRATOR, ROOT, SERVICES, Instance, Service, pyth
 READY_SECONDS = 120
 STOP_SECONDS = 20
 
-Module = Callable[[Service], str]
+Command = Callable[[Service], tuple[str, ...]]
 
 
-def ours(service: Service) -> str:
+def ours(service: Service) -> tuple[str, ...]:
     """The module that runs this service."""
-    return f"{service.package}.main"
+    return (f"{service.package}.main",)
 
 
-def textbook(service: Service) -> str:
+def without(lever: str) -> Command:
+    """The same with one lever taken out."""
+    return lambda service: ("bench.without", lever, *ours(service))
+
+
+def textbook(service: Service) -> tuple[str, ...]:
     """The module that runs the textbook variant of this service."""
-    return f"bench.textbook.{'orchestrator' if service is ORCHESTRATOR else service.name.removesuffix('-service')}"
+    return (f"bench.textbook.{'orchestrator' if service is ORCHESTRATOR else service.name.removesuffix('-service')}",)
 
 
 @contextmanager
 def running(
-    instance: Instance, broker: str, log: Path, module: Module, services: Iterable[Service] = SERVICES
+    instance: Instance, broker: str, log: Path, command: Command, services: Iterable[Service] = SERVICES
 ) -> Iterator[dict[Service, float]]:
     """The services, as long as the body runs; it gets the seconds that each took to be ready."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as output:
         began = time.monotonic()
-        processes = [_start(instance, service, broker, module(service), output.fileno()) for service in services]
+        processes = [_start(instance, service, broker, command(service), output.fileno()) for service in services]
         try:
             ready = {}
             for service in services:
@@ -49,9 +54,11 @@ def running(
                 process.wait(STOP_SECONDS)
 
 
-def _start(instance: Instance, service: Service, broker: str, module: str, output: int) -> "subprocess.Popen[bytes]":
+def _start(
+    instance: Instance, service: Service, broker: str, command: tuple[str, ...], output: int
+) -> "subprocess.Popen[bytes]":
     environment = os.environ | instance.service_environment(service, 0, broker)
-    return subprocess.Popen(python("-m", module), cwd=ROOT, env=environment, stdout=output, stderr=output)
+    return subprocess.Popen(python("-m", *command), cwd=ROOT, env=environment, stdout=output, stderr=output)
 
 
 def _wait_until_ready(url: str, log: Path) -> None:

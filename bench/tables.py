@@ -37,6 +37,21 @@ def versus(ours: Result, textbook: Result) -> Iterator[str]:
     yield from table(("target", "measured", "aim", ""), aims)
 
 
+def levers(whole: Result, *without: Result) -> Iterator[str]:
+    """What a saga costs with each lever taken out, and the throughput as a part of the whole's; medians."""
+    rounds = by_name(whole)
+    yield f"{where(whole)} Median of {len(rounds['64'])}, in turn."
+    yield ""
+    at = [("64", measure) for measure in ("sagas/s", "CPU ms", "commits", "SQL", "Kafka requests")]
+    at += [("1", measure) for measure in ("p50 ms", "CPU ms", "SQL")]
+    rows: list[Row] = []
+    for result in (whole, *without):
+        found = by_name(result)
+        share = median(found["64"], "sagas/s") / median(rounds["64"], "sagas/s")
+        rows.append((result.label, f"{share:.2f} ×", *(median(found[callers], measure) for callers, measure in at)))
+    yield from table(("", "throughput at 64", *(f"{measure} at {callers}" for callers, measure in at)), rows)
+
+
 def cells(result: Result) -> Iterator[str]:
     """Every measure of every cell."""
     yield where(result)

@@ -116,11 +116,6 @@ class Process:
         await eventually(lambda: _is_dead(self), within)
         return monotonic() - began
 
-    async def begin_anew(self) -> None:
-        """Another life, in which it dies nowhere."""
-        await self.end()
-        self.start()
-
     async def restart(self, crash_at: str = "", **settings: str) -> None:
         """Kill it and begin a new life."""
         await self.end()

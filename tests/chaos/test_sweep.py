@@ -86,7 +86,7 @@ async def play(system: System, scenario: Scenario, wanted: Sequence[Chain]) -> l
     _, pending = await asyncio.wait(lives.values(), timeout=LATE_SECONDS)
     for life in pending:
         life.cancel()
-    await asyncio.gather(*(system[service].begin_anew() for service, life in lives.items() if life in pending))
+    await asyncio.gather(*(system[service].restart() for service, life in lives.items() if life in pending))
     assert (await system.saga(saga_id))["step"] in scenario.ends
     await eventually(lambda: combinations.assert_all_handled(system, saga_id))
     if not scenario.by_hand:

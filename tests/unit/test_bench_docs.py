@@ -13,6 +13,7 @@ from bench.cell import Cell
 from bench.needs import needed
 from bench.recovery import Recovery
 from bench.report import Result
+from bench.rounds import LEVERS
 from bench.scaling import Inputs
 from local.instance import ROOT, SERVICES
 from tests.unit.measured import CELL, RESULT
@@ -21,6 +22,7 @@ SOME = [replace(CELL, callers=callers) for callers in (1, 16, 64)]
 CELLS: dict[str, list[Cell]] = {
     "this": SOME * 3,
     "textbook": SOME * 3,
+    **dict.fromkeys(LEVERS, SOME * 3),
     "result": [*SOME, replace(CELL, mixed=True), replace(CELL, callers=200, rate=100)],
     "gate": [CELL] * 10,
     "growth": [replace(CELL, stored=stored, stored_bytes={"order_db": 500}) for stored in (1_000, 100_000)],
