@@ -37,7 +37,7 @@ def given_broker(instance: Instance) -> str | None:
 
 
 @cache
-def has_java() -> bool:
+def hasjava() -> bool:
     """Also false where `java` is only a stub that offers to install it."""
     tools = shutil.which("java"), shutil.which("mvn")
     return all(tools) and subprocess.run(["java", "-version"], capture_output=True).returncode == 0
@@ -46,17 +46,17 @@ def has_java() -> bool:
 def broker(instance: Instance) -> str:
     if given := given_broker(instance):
         return given
-    return _own_address(instance) if has_java() else _read(_stand_in_address(instance)) or "not started"
+    return _own_address(instance) if hasjava() else _read(_stand_in_address(instance)) or "not started"
 
 
 def is_stand_in(instance: Instance) -> bool:
-    return not given_broker(instance) and not has_java()
+    return not given_broker(instance) and not hasjava()
 
 
 def description(instance: Instance) -> str:
     if given := given_broker(instance):
         return f"the broker at {given}, as KAFKA_BROKER says"
-    if has_java():
+    if hasjava():
         return f"Apache Kafka {VERSION} in KRaft mode, jars in {jars()}"
     return (
         "[bold yellow]a stand-in, since Java and Maven are not both here: one member a group, nothing kept; "
@@ -69,9 +69,9 @@ def programs(instance: Instance) -> list[Program]:
         return []
     command: tuple[str, ...] = python("-m", "local.kafka_stand_in", str(_stand_in_address(instance)))
     ports: tuple[int, ...] = ()
-    if has_java():
+    if hasjava():
         counting = (_counting(instance),) if instance.measured else ()
-        command = (_java(), *JVM, *counting, "-cp", f"{jars()}/*", "kafka.Kafka", str(_properties(instance)))
+        command = (java(), *JVM, *counting, "-cp", f"{jars()}/*", "kafka.Kafka", str(_properties(instance)))
         ports = (instance.kafka_port, instance.kafka_controller_port)
     return [Program("kafka", command, ports, answers_kafka(lambda: broker(instance)), ROOT)]
 
@@ -90,7 +90,7 @@ def prepare(instance: Instance, for_proxy: bool = False) -> None:
     if given := given_broker(instance):
         _require_answer(given)
         return
-    if not has_java():
+    if not hasjava():
         installed_fallback("confluent_kafka")
         _stand_in_address(instance).unlink(missing_ok=True)
         return
@@ -136,13 +136,13 @@ def _fetch_jars() -> None:
 
 def _format(instance: Instance) -> None:
     tool = ("-cp", f"{jars()}/*", "kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config")
-    command = [_java(), *JVM, *tool, str(_properties(instance)), "--ignore-formatted"]
+    command = [java(), *JVM, *tool, str(_properties(instance)), "--ignore-formatted"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise Problem(f"Could not format Kafka's log folder: {(done.stderr or done.stdout).strip()[-500:]}")
 
 
-def _java() -> str:
+def java() -> str:
     return shutil.which("java") or "java"
 
 

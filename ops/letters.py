@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from chassis.kafka import header_texts
+from chassis.kafka import count_in, header_texts
 from kafka_init.topics import declared_topics
 from local.problem import Problem
 
@@ -72,8 +72,7 @@ class Letter:
     @property
     def redrives(self) -> int:
         """How often it has been redriven already."""
-        text = self.headers.get("redrives", "")
-        return int(text) if text.isascii() and text.isdigit() else 0
+        return count_in(self.headers, "redrives")
 
 
 class DeadLetters:

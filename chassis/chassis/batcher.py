@@ -69,7 +69,11 @@ class Batcher(Generic[Row]):
             raise Overloaded("the queue is full")
         if self._pausing:
             raise Unavailable("the database is away")
-        return await self.put(message, patient=False)
+        try:
+            async with asyncio.timeout(self._settings.submit_max_seconds):
+                return await self.put(message, patient=False)
+        except TimeoutError as error:
+            raise Unavailable("the database does not answer") from error
 
     async def run(self) -> None:
         """Take what waits, for ever."""

@@ -38,9 +38,19 @@ def header_texts(record: ConsumerRecord) -> dict[str, str]:
 
 
 def message_id_of(record: ConsumerRecord, headers: Mapping[str, str]) -> UUID:
-    """A foreign sender gives no `message-id`: then the place in the log decides, the same at every redelivery."""
+    """A foreign sender gives no `message-id`: then the place in the log decides, the same at every redelivery.
+
+    With its time, since a log that was lost begins at offset 0 again.
+    """
     given = _uuid(headers.get("message-id"))
-    return given or uuid5(NAMESPACE_URL, f"kafka:{record.topic}/{record.partition}/{record.offset}")
+    place = f"{record.topic}/{record.partition}/{record.offset}@{record.timestamp}"
+    return given or uuid5(NAMESPACE_URL, f"kafka:{place}")
+
+
+def count_in(headers: Mapping[str, str], name: str) -> int:
+    """A header that counts something; 0 without one, or if somebody wrote nonsense there."""
+    text = headers.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def from_record(record: ConsumerRecord, reads: Mapping[str, type[Body]]) -> Message:

@@ -16,11 +16,14 @@ Loop = Callable[[], Coroutine[None, None, None]]
 @asynccontextmanager
 async def background(**loops: Loop) -> AsyncIterator[None]:
     """Run the named loops while the body runs; cancel them on the way out; SIGTERM ourselves if one dies."""
+    of_the_body: Exception | None = None
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(loop(), name=name) for name, loop in loops.items()]
             try:
                 yield
+            except Exception as failure:
+                of_the_body = failure
             finally:
                 for task in tasks:
                     task.cancel()
@@ -28,6 +31,8 @@ async def background(**loops: Loop) -> AsyncIterator[None]:
         for error in errors.exceptions:
             log.critical("a background loop died, ending the process", loops=list(loops), exc_info=error)
         signal.raise_signal(signal.SIGTERM)
+    if of_the_body:
+        raise of_the_body
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:

@@ -43,6 +43,8 @@ with marked as (
 select greatest(0, (select count(*) from unsent) - (select count(*) from marked)) as backlog, leased.*
 from (values (1)) as always left join leased on true"""
 
+WITHDRAW = "update outbox set published_at = now() where key = any($1::uuid[]) and published_at is null"
+
 
 def write(messages: Sequence[Message], lease_seconds: float) -> Write:
     """Messages that this process will send right after the commit; one that is sent again keeps its id.
@@ -64,6 +66,11 @@ def write(messages: Sequence[Message], lease_seconds: float) -> Write:
         ),
         rows=len(messages),
     )
+
+
+def withdraw(keys: Sequence[UUID]) -> Write:
+    """Send nothing more of these sagas; what is on its way just now may still arrive."""
+    return Write(WITHDRAW, (sorted(keys),))
 
 
 async def find_answers(

@@ -14,7 +14,7 @@ from chassis import metrics
 from chassis.crash import crash_point
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.errors import InvalidRecord
-from chassis.kafka import BROKER_ERRORS, header_texts, message_id_of
+from chassis.kafka import BROKER_ERRORS, count_in, header_texts, message_id_of
 from chassis.loops import Backoff
 from chassis.settings import Settings
 from chassis.transport import KafkaTransport
@@ -52,7 +52,7 @@ class Retries:
         """Copy the record to where its next try, or its end, is; waits while the broker is away."""
         headers = header_texts(record)
         earlier: dict[str, str] = headers if record.topic in self.delays else {}
-        attempt = int(earlier.get("attempt", "0")) + 1
+        attempt = count_in(earlier, "attempt") + 1
         topics = [] if isinstance(error, InvalidRecord) else list(self.delays)
         topic = topics[attempt - 1] if attempt <= len(topics) else f"{self._settings.service}.dlq"
         reason = f"{type(error).__name__}: {error}".replace("\0", "\\0")[:LONGEST_REASON]

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     batch_window_ms: float = Field(2.0, description="how long a busy batcher waits for more work")
     batch_busy_messages: int = Field(4, description="the size of the last batch from which the batcher counts as busy")
     queue_max_messages: int = 2_000
+    submit_max_seconds: float = Field(10.0, description="how long an HTTP caller may wait for the database, then 503")
     conflict_tries: int = Field(5, description="how often in a row a batch may find its new rows taken")
     race_tries: int = Field(100, description="how often in a row another process may be faster, before that is a fault")
     memory_max_rows: int = Field(5_000, description="rows that a process remembers having written")

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError
 
 from chassis import kafka
 from chassis.loops import Backoff
@@ -99,6 +100,7 @@ class KafkaTransport:
                     await producer.stop()
 
     def _check(self, error: object) -> None:
-        """An error that is not worth a retry may have killed the sender inside the producer."""
-        if isinstance(error, Exception) and not getattr(error, "retriable", False):
+        """An error that is not worth a retry may have killed the sender inside the producer; a full buffer has not."""
+        harmless = getattr(error, "retriable", False) or isinstance(error, KafkaTimeoutError)
+        if isinstance(error, Exception) and not harmless:
             self._broken.set()

@@ -141,6 +141,7 @@ def _next(
             _require(saga.status is Status.RUNNING, f"the saga is {saga.status}")
             _require(saga.direction is Direction.FORWARD, "the saga is being compensated already")
             _require(saga.position <= definition.pivot, "the saga is past its pivot and can only go forward")
+            _require(step.undo is not None, "the saga is at its pivot, which cannot be undone")
             return _back(definition, saga, saga.position, now, command_id, step="CANCELLED", reason=reason)
         case Retry():
             _require(saga.status is Status.RUNNING, f"the saga is {saga.status}")

@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
+from bench.report import machine
 from local.instance import STATE
 from tests.chaos.combinations import Combination
 from tests.chaos.forms import FORM, Form
@@ -65,16 +66,22 @@ class Results:
         if FORM is Form.SHORT or not self.tests:
             return
         known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"tests": {}, "crashes": {}}
-        known = {"tests": known["tests"] | self.tests, "crashes": known["crashes"] | self.crashes}
+        known = {
+            "tests": known["tests"] | self.tests,
+            "crashes": known["crashes"] | self.crashes,
+            "commits": sorted({*known.get("commits", ()), machine()["commit"]}),
+        }
         RESULTS.write_text(json.dumps(known))
-        MATRIX.write_text("\n".join(_page(known["tests"], known["crashes"].values())) + "\n")
+        MATRIX.write_text("\n".join(_page(known["tests"], known["crashes"].values(), known["commits"])) + "\n")
 
 
-def _page(tests: Mapping[str, Any], crashes: Iterable[Iterable[str]]) -> list[str]:
+def _page(tests: Mapping[str, Any], crashes: Iterable[Iterable[str]], commits: Iterable[str]) -> list[str]:
     return [
         "# Failure matrix",
         "",
-        "Written by `make chaos`. The rows are declared in `tests/chaos/matrix.py`; a test names those that it proves",
+        f"Written by `make chaos` at commit {', '.join(commits)}.",
+        "",
+        "The rows are declared in `tests/chaos/matrix.py`; a test names those that it proves",
         "with `@pytest.mark.proves`. Passed means that every saga of the test ended and the four databases agreed.",
         *(line for title, rows in TABLES.items() for line in _table(title, rows, tests)),
         "",

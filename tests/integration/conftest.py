@@ -83,6 +83,7 @@ async def wired(settings: Settings, admin: AIOKafkaAdminClient) -> AsyncIterator
     wired = bodies(settings.service)
     retries = [f"{settings.service}.retry.{name}" for name in settings.retry_delays_seconds]
     names = [*wired.topics, *retries, f"{settings.service}.dlq"]
-    await admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=1) for name in names])
+    as_in_topics_toml = {"compression.type": "uncompressed"}
+    await admin.create_topics([NewTopic(name, 1, 1, topic_configs=as_in_topics_toml) for name in names])
     yield wired
     await admin.delete_topics(names)

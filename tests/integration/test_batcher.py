@@ -292,6 +292,19 @@ async def test_an_impatient_message_is_told_that_the_database_is_away(pool: Pool
     assert await total(pool, message.key) == 5
 
 
+async def test_an_impatient_message_does_not_wait_for_ever(settings: Settings) -> None:
+    settings.submit_max_seconds = 0.3
+    patient = add(1)
+    async with database.connect(settings, MIGRATIONS) as pool, batching(pool, settings, Slow()) as batcher:
+        first = batcher.put(patient)
+        with pytest.raises(Unavailable):
+            await batcher.submit(add(2))
+        await first
+        settings.submit_max_seconds = 10
+        await batcher.submit(add(3))
+        assert await total(pool, patient.key) == 1
+
+
 async def test_a_full_queue_refuses_what_can_come_again_and_keeps_the_rest(pool: Pool, settings: Settings) -> None:
     settings.queue_max_messages = 2
     batcher = Batcher(pool, Counters(), settings)

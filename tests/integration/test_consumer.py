@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from datetime import datetime
 
+import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.database import Pool
@@ -16,7 +17,7 @@ from chassis.messages import Message
 from chassis.settings import Settings
 from tests.integration.counters import Bodies, Counter, Counters, add, total
 from tests.integration.counting import counting
-from tests.integration.topics import committed, listening, write
+from tests.integration.topics import committed, listening, write, write_by_java
 from tests.support.eventually import eventually
 from tests.support.stack import ROOT
 
@@ -99,6 +100,31 @@ async def test_bytes_that_are_no_message_end_as_a_dead_letter_and_the_partition_
     assert header_texts(letter)["original-topic"] == wired.add.destination
     assert header_texts(letter)["original-offset"] == "1"
     assert "InvalidRecord" in header_texts(letter)["error"]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
+async def test_a_foreign_sender_may_pack_its_messages_as_it_likes(
+    pool: Pool, settings: Settings, wired: Bodies, codec: str
+) -> None:
+    message = add(5)
+    await write_by_java(wired.add.destination, codec, message.body.to_json().encode())
+    async with counting(settings, wired):
+        await eventually(lambda: assert_total(pool, message, 5))
+
+
+@pytest.mark.parametrize("attempt", ["x", "-5", "", "9" * 9, "9" * 9999])
+async def test_nonsense_in_the_count_of_tries_stops_nobody(
+    pool: Pool, settings: Settings, wired: Bodies, attempt: str
+) -> None:
+    unlucky, after = add(13), add(2)
+    header = [("attempt", attempt.encode()), ("original-topic", wired.add.destination.encode())]
+    retry = f"{settings.service}.retry.{next(iter(settings.retry_delays_seconds))}"
+    async with counting(settings, wired), listening(f"{settings.service}.dlq") as ear:
+        await write(retry, unlucky, more_headers=header)
+        await write(wired.add.destination, after)
+        await eventually(lambda: assert_total(pool, after, 2))
+        (letter,) = await ear.heard(1)
+    assert header_texts(letter)["message-id"] == str(unlucky.id)
 
 
 async def test_a_message_that_is_refused_is_tried_later_and_nobody_waits_for_it(

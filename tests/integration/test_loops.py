@@ -1,10 +1,13 @@
 """A background loop that dies takes its process with it, so that somebody starts it again."""
 
+import asyncio
 import signal
 import subprocess
 import sys
 
 import pytest
+
+from chassis.loops import background
 
 PROGRAM = """
 import asyncio, signal
@@ -60,3 +63,12 @@ def test_whoever_handles_sigterm_is_told_in_order() -> None:
 def test_loops_that_live_are_cancelled_when_the_body_ends(loops: str) -> None:
     done = run(loops)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "body ended")
+
+
+async def test_an_error_of_the_body_is_its_own_and_ends_no_process() -> None:
+    async def lives() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(ZeroDivisionError):
+        async with background(lives=lives):
+            raise ZeroDivisionError

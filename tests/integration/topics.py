@@ -1,6 +1,8 @@
 """Reading and writing topics as a stranger would."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -8,18 +10,30 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.kafka import headers
 from chassis.messages import Message
+from local.kafka import jars, java
 from tests.support.eventually import eventually
 from tests.support.stack import KAFKA_BROKER
 
 
-async def write(topic: str, *messages: Message | bytes) -> None:
+async def write(topic: str, *messages: Message | bytes, more_headers: Iterable[tuple[str, bytes]] = ()) -> None:
     """In this order, to the topic's only partition; bytes as they are."""
     async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER) as producer:
         for message in messages:
             if isinstance(message, bytes):
                 await producer.send_and_wait(topic, message)
             else:
-                await producer.send_and_wait(topic, message.body.to_json().encode(), headers=headers(message))
+                value = message.body.to_json().encode()
+                await producer.send_and_wait(topic, value, headers=[*headers(message), *more_headers])
+
+
+async def write_by_java(topic: str, codec: str, *values: bytes) -> None:
+    """One record a value, packed, by Kafka's own console producer."""
+    command = (java(), "-cp", f"{jars()}/*", "kafka.tools.ConsoleProducer", "--bootstrap-server", KAFKA_BROKER)
+    process = await asyncio.create_subprocess_exec(
+        *command, "--topic", topic, "--compression-codec", codec, stdin=PIPE, stdout=DEVNULL
+    )
+    await process.communicate(b"".join(value + b"\n" for value in values))
+    assert process.returncode == 0
 
 
 class Ear:

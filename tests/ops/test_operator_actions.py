@@ -38,6 +38,13 @@ def sent(saga: dict[str, Any], command: str) -> list[str]:
     return [e["messageId"] for e in saga["events"] if (e["kind"], e["type"]) == ("SENT", command)]
 
 
+async def unsent(databases: Databases, saga_id: str) -> int:
+    count: int = await databases.orchestrator.fetchval(
+        "select count(*) from outbox where key = $1 and published_at is null and type = 'ConfirmOrder'", saga_id
+    )
+    return count
+
+
 @pytest.mark.parametrize("action", ["retry", "cancel", "resolve"])
 async def test_without_the_token_nobody_may_do_anything(action: str, http: httpx.AsyncClient, user: str) -> None:
     saga_id = await begin(http, user)
@@ -93,6 +100,7 @@ async def test_after_the_pivot_there_is_no_cancel_and_resolve_needs_a_saga_that_
             await stopped.enter_async_context(frozen(ORDER))
         await eventually(lambda: assert_step(http, saga_id, "INVENTORY_RESERVED"))
         before = await saga_of(http, saga_id)
+        assert await unsent(databases, saga_id) == 1
         assert (await act(http, saga_id, "cancel")).status_code == 409
         assert (await act(http, saga_id, "resolve")).status_code == 409
         assert (await saga_of(http, saga_id))["events"] == before["events"]
@@ -100,6 +108,7 @@ async def test_after_the_pivot_there_is_no_cancel_and_resolve_needs_a_saga_that_
         await flag(http, databases, saga_id)
         resolved = await act(http, saga_id, "resolve")
         assert (resolved.status_code, resolved.json()["status"]) == (200, "COMPLETED")
+        assert await unsent(databases, saga_id) == 0
 
     assert_logged(await saga_of(http, saga_id), "Resolve")
     for action in ("retry", "cancel", "resolve"):

@@ -6,14 +6,18 @@ from aiokafka import ConsumerRecord
 
 
 def record(
-    topic: str, value: bytes | None, headers: Iterable[tuple[str, bytes | None]] = (), offset: int = 7
+    topic: str,
+    value: bytes | None,
+    headers: Iterable[tuple[str, bytes | None]] = (),
+    offset: int = 7,
+    timestamp: int = 0,
 ) -> ConsumerRecord:
     """A record as a consumer gets it."""
     return ConsumerRecord(
         topic=topic,
         partition=0,
         offset=offset,
-        timestamp=0,
+        timestamp=timestamp,
         timestamp_type=0,
         key=b"any",
         value=value,

@@ -47,6 +47,10 @@ def test_every_topic_is_written_by_one_service_and_read_by_another() -> None:
     assert written == read == topics
 
 
+def test_no_topic_keeps_records_in_a_form_for_which_a_reader_needs_a_codec() -> None:
+    assert {topic.topic_configs["compression.type"] for topic in declared_topics().values()} == {"uncompressed"}
+
+
 def test_every_consumer_has_a_dead_letter_topic() -> None:
     consumers = {service.__name__.partition(".")[0].replace("_", "-") for service in SERVICES if service.READS}
     topics = declared_topics()

@@ -31,6 +31,11 @@ def test_a_stranger_s_record_has_the_same_id_at_every_delivery_and_no_other_has_
     assert first.causation_id is None
 
 
+def test_a_record_in_the_place_of_one_that_was_lost_is_another_one() -> None:
+    old, new = (from_record(record(TOPIC, VALUE, timestamp=at), TABLE) for at in (1_000, 2_000))
+    assert old.id != new.id
+
+
 @pytest.mark.parametrize("nonsense", [b"", b"1", b"\xff\xfe", b"not-a-uuid", None])
 @pytest.mark.parametrize("name", ["message-id", "causation-id"])
 def test_nonsense_in_a_header_counts_as_no_header(name: str, nonsense: bytes | None) -> None:
