@@ -168,4 +168,7 @@ def checkout(port: int, number: int, mixed: bool) -> bytes:
 
 
 if __name__ == "__main__":
-    print(json.dumps(vars(uvloop.run(Load(Plan(**json.loads(sys.argv[1]))).run()))))
+    outcome = uvloop.run(Load(Plan(**json.loads(sys.argv[1]))).run())
+    # With PYTHONUNBUFFERED set, `print` drops what a full pipe does not take at once.
+    with open(sys.stdout.fileno(), "w", closefd=False) as buffered:
+        json.dump(vars(outcome), buffered)
