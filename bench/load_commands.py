@@ -10,7 +10,7 @@ from bench import compare as side_by_side
 from bench import gate, report, rounds, tables
 from bench.options import BENCH_OFFSET, Broker, Callers, Folder, Out, PortOffset, Rounds, Seconds, WarmUp
 from bench.session import RESULTS, audited, console, finish, ports, session, shapes
-from bench.stack import running, textbook, without
+from bench.stack import running
 from bench.textbook.check import disagreements
 from local.instance import Instance
 
@@ -46,40 +46,25 @@ def run(
 
 
 @app.command()
-def run_textbook(
+def run_variant(
+    variant: Annotated[str, typer.Argument(help=f"{', '.join(rounds.VARIANTS)}.")],
     port_offset: PortOffset,
     kafka_broker: Broker,
     callers: Callers = "1,16,64",
     seconds: Seconds = 8,
     warm_up: WarmUp = 4,
-    out: Out = RESULTS / "textbook.json",
+    out: Out = RESULTS / "variant.json",
 ) -> None:
-    """Measure the textbook variant, on an instance of which only Postgres and Kafka run."""
+    """Measure the textbook variant, or this system without a lever, beside an instance's Postgres and Kafka."""
+    if variant not in rounds.VARIANTS:
+        raise typer.BadParameter(f"{variant!r} is none of these: {', '.join(rounds.VARIANTS)}")
     instance = Instance(port_offset=port_offset)
     plans = shapes(ports(instance), callers, seconds, "success", 0, 0)
-    with running(instance, kafka_broker, RESULTS / "textbook.log", textbook):
-        result = asyncio.run(session(instance, "textbook", plans, warm_up))
-        result.cells[-1].errors += asyncio.run(disagreements(instance))
-    report.show(console, result)
-    finish(result, out)
-
-
-@app.command()
-def run_without(
-    lever: Annotated[str, typer.Argument(help="One of bench/without.py.")],
-    port_offset: PortOffset,
-    kafka_broker: Broker,
-    callers: Callers = "1,16,64",
-    seconds: Seconds = 8,
-    warm_up: WarmUp = 4,
-    out: Out = RESULTS / "without.json",
-) -> None:
-    """Measure this system with a lever taken out, on an instance of which only Postgres and Kafka run."""
-    instance = Instance(port_offset=port_offset)
-    plans = shapes(ports(instance), callers, seconds, "success", 0, 0)
-    with running(instance, kafka_broker, RESULTS / "without.log", without(lever)):
-        result = asyncio.run(session(instance, f"without {lever}", plans, warm_up))
-        if not audited(port_offset):
+    with running(instance, kafka_broker, RESULTS / "variant.log", rounds.VARIANTS[variant]):
+        result = asyncio.run(session(instance, variant, plans, warm_up))
+        if variant == "textbook":
+            result.cells[-1].errors += asyncio.run(disagreements(instance))
+        elif not audited(port_offset):
             result.cells[-1].errors.append("the auditor found violations")
     report.show(console, result)
     finish(result, out)

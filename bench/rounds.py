@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench import without
+from bench import stack, without
 from bench.report import Result
 from bench.session import InvalidRun, console
 from local.instance import ROOT
@@ -14,10 +14,10 @@ Commands = Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
 """By label, what is said to `local run` and what to `bench`."""
 
 INFRA = ("--only", "infra")
-SYSTEMS: Commands = {"this": ((), ("run", "--audit")), "textbook": (INFRA, ("run-textbook",))}
-LEVERS: Commands = {
-    f"without {lever}": (INFRA, ("run-without", lever, "--callers", "1,64")) for lever in without.LEVERS
-}
+WITHOUT = {f"without {lever}": stack.without(lever) for lever in without.LEVERS}
+VARIANTS = {"textbook": stack.textbook, **WITHOUT}
+SYSTEMS: Commands = {"this": ((), ("run", "--audit")), "textbook": (INFRA, ("run-variant", "textbook"))}
+LEVERS: Commands = {label: (INFRA, ("run-variant", label, "--callers", "1,64")) for label in WITHOUT}
 REPLICAS = (1, 2, 4)
 CALLERS = 64
 STACK = "measured"
@@ -29,9 +29,9 @@ def interleaved(commands: Commands, port_offset: int, rounds: int, seconds: floa
     results = {label: Result(label) for label in commands}
     for number in range(1, rounds + 1):
         console.rule(f"round {number} of {rounds}")
-        for label, (stack, command) in commands.items():
+        for label, (options, command) in commands.items():
             arguments = (*command, "--seconds", str(seconds))
-            results[label].cells += _fresh(port_offset, stack, arguments, folder / f"{label}-{number}.json").cells
+            results[label].cells += _fresh(port_offset, options, arguments, folder / f"{label}-{number}.json").cells
     for label, result in results.items():
         result.write(folder / f"{label}.json")
     return results
