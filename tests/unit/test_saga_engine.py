@@ -1,11 +1,13 @@
 """Every message in every reachable state of the checkout, against a table that a person can check."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from chassis.messages import Body, Message
 from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.definition import Saga
 from saga_orchestrator.saga import Cancel, IllegalTransition, Resolve, Retry, TimedOut, UnknownSaga, decide
 from tests.unit.runs import (
     NOW,
@@ -149,3 +151,11 @@ def test_a_command_is_caused_by_the_message_before_it_and_travels_in_its_trace()
     decision = decide(CHECKOUT, begin().saga, message, NOW, STRANGER)
     (command,) = decision.outgoing
     assert (command.id, command.causation_id, command.traceparent) == (STRANGER, message.id, "00-1-2-01")
+
+
+def test_at_a_pivot_that_cannot_be_undone_there_is_no_cancel() -> None:
+    steps = (replace(step, undo=None, undone=None) if step.pivot else step for step in CHECKOUT.steps)
+    final = Saga("checkout", *steps)
+    (run, *_) = runs("ReserveInventory")
+    with pytest.raises(IllegalTransition, match="cannot be undone"):
+        decide(final, run.saga, Message.new(Cancel(saga_id=SAGA, reason="no")), NOW, uuid4())
