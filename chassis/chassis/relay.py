@@ -122,8 +122,10 @@ class Relay:
             await self._tick(max(0, min(self._settings.relay_sweep_rows, pending)))
 
     async def _tick(self, rows: int) -> None:
-        """Mark, lazily and in batches: an unmarked message is sent again, and its receiver's inbox drops it. And sweep:
-        publish what nobody has in so long a time."""
+        """Mark what was acknowledged, and publish up to so many rows that nobody has in time.
+
+        Marking may lag, or be lost: an unmarked message is sent again, and its receiver's inbox drops it.
+        """
         settings = self._settings
         acknowledged = list(self._acknowledged)
         lease = outbox.Lease(rows, settings.relay_lease_seconds, settings.relay_lease_max_seconds)
