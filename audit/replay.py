@@ -9,9 +9,10 @@ import asyncpg
 
 from audit.databases import Connection
 from chassis.messages import Body, Message
-from saga_orchestrator import messages, saga
+from saga_orchestrator import instance, messages
 from saga_orchestrator.checkout import CHECKOUT
-from saga_orchestrator.saga import IllegalTransition, Kind, LogEntry, SagaInstance, UnknownSaga
+from saga_orchestrator.instance import Kind, LogEntry, SagaInstance
+from saga_orchestrator.saga import IllegalTransition, UnknownSaga, decide
 
 Row: TypeAlias = "Mapping[str, Any] | asyncpg.Record"
 Key: TypeAlias = tuple[int, str, str, UUID]
@@ -20,7 +21,7 @@ AT_ONCE = 1_000
 NOBODY = UUID(int=0)
 BODIES: Mapping[str, type[Body]] = {
     name: kind
-    for module in (messages, saga)
+    for module in (messages, instance)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, Body)
 }
@@ -72,30 +73,30 @@ def shape(row: Row, log: Sequence[Row]) -> Shape:
 def _faults(row: Row, log: Sequence[Row]) -> Iterator[str]:
     """Fold `decide` over the log, then compare; the first difference is the fault."""
     try:
-        instance = _fold(log)
+        saga = _fold(log)
     except (IllegalTransition, UnknownSaga, ValueError) as error:
         yield f"its log cannot have happened: {error}"
         return
     for name in COMPARED:
-        if row[name] != getattr(instance, name):
-            yield f"its {name} is {row[name]}, its log says {getattr(instance, name)}"
+        if row[name] != getattr(saga, name):
+            yield f"its {name} is {row[name]}, its log says {getattr(saga, name)}"
 
 
 def _fold(log: Sequence[Row]) -> SagaInstance | None:
     """The saga that this log makes; ValueError says which entry is not what the engine would have written."""
-    instance: SagaInstance | None = None
+    saga: SagaInstance | None = None
     done = 0
     while done < len(log):
-        instance, entries = _step(instance, log[done:])
+        saga, entries = _step(saga, log[done:])
         expected = [(entry.seq, entry.kind, entry.message.type, entry.message.id) for entry in entries]
         stored = [_key(entry) for entry in log[done : done + len(entries)]]
         if not expected or expected != stored:
             raise ValueError(f"it has {_say(stored)} where {_say(expected)} belongs")
         done += len(entries)
-    return instance
+    return saga
 
 
-def _step(instance: SagaInstance | None, log: Sequence[Row]) -> tuple[SagaInstance, Sequence[LogEntry]]:
+def _step(saga: SagaInstance | None, log: Sequence[Row]) -> tuple[SagaInstance, Sequence[LogEntry]]:
     """Decide on the first entry again, as it was decided then; what follows it in the log names the new command."""
     entry = log[0]
     if entry["kind"] == Kind.SENT or entry["type"] not in BODIES:
@@ -103,7 +104,7 @@ def _step(instance: SagaInstance | None, log: Sequence[Row]) -> tuple[SagaInstan
     body = BODIES[entry["type"]].model_validate_json(entry["body"])
     message = Message(body, entry["message_id"], entry["causation_id"])
     command_id = log[1]["message_id"] if len(log) > 1 and log[1]["kind"] == Kind.SENT else NOBODY
-    decision = saga.decide(CHECKOUT, instance, message, entry["at"], command_id)
+    decision = decide(CHECKOUT, saga, message, entry["at"], command_id)
     return decision.saga, decision.log
 
 

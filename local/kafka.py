@@ -37,7 +37,7 @@ def given_broker(instance: Instance) -> str | None:
 
 
 @cache
-def hasjava() -> bool:
+def has_java() -> bool:
     """Also false where `java` is only a stub that offers to install it."""
     tools = shutil.which("java"), shutil.which("mvn")
     return all(tools) and subprocess.run(["java", "-version"], capture_output=True).returncode == 0
@@ -46,17 +46,17 @@ def hasjava() -> bool:
 def broker(instance: Instance) -> str:
     if given := given_broker(instance):
         return given
-    return _own_address(instance) if hasjava() else _read(_stand_in_address(instance)) or "not started"
+    return _own_address(instance) if has_java() else _read(_stand_in_address(instance)) or "not started"
 
 
 def is_stand_in(instance: Instance) -> bool:
-    return not given_broker(instance) and not hasjava()
+    return not given_broker(instance) and not has_java()
 
 
 def description(instance: Instance) -> str:
     if given := given_broker(instance):
         return f"the broker at {given}, as KAFKA_BROKER says"
-    if hasjava():
+    if has_java():
         return f"Apache Kafka {VERSION} in KRaft mode, jars in {jars()}"
     return (
         "[bold yellow]a stand-in, since Java and Maven are not both here: one member a group, nothing kept; "
@@ -69,7 +69,7 @@ def programs(instance: Instance) -> list[Program]:
         return []
     command: tuple[str, ...] = python("-m", "local.kafka_stand_in", str(_stand_in_address(instance)))
     ports: tuple[int, ...] = ()
-    if hasjava():
+    if has_java():
         counting = (_counting(instance),) if instance.measured else ()
         command = (java(), *JVM, *counting, "-cp", f"{jars()}/*", "kafka.Kafka", str(_properties(instance)))
         ports = (instance.kafka_port, instance.kafka_controller_port)
@@ -90,7 +90,7 @@ def prepare(instance: Instance, for_proxy: bool = False) -> None:
     if given := given_broker(instance):
         _require_answer(given)
         return
-    if not hasjava():
+    if not has_java():
         installed_fallback("confluent_kafka")
         _stand_in_address(instance).unlink(missing_ok=True)
         return

@@ -29,7 +29,7 @@ RACES = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 @dataclass(frozen=True, slots=True)
 class Waiting(Generic[Row]):
-    """A message in the queue. A patient one outlives an outage of the database, another is refused at once."""
+    """A message in the queue. A patient one outlives an outage of the database; an impatient one is refused at once."""
 
     message: Message
     future: "asyncio.Future[Handled[Row]]"
@@ -94,7 +94,8 @@ class Batcher(Generic[Row]):
             try:
                 results = await self._unit.handle([waiting.message for waiting in batch], sure=sure)
             except Exception as error:
-                failures[type(error)] += sure
+                if sure:  # a first failure may be memory's: it is decided again on what is stored
+                    failures[type(error)] += 1
                 too_much = isinstance(error, asyncpg.QueryCanceledError) and len(batch) > 1
                 if is_away(error) and not isinstance(error, RACES) and not too_much:
                     await self._outlast(batch, error)

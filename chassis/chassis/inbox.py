@@ -7,6 +7,7 @@ from uuid import UUID
 from chassis.writes import Write
 
 HANDLED: Final = "select message_id from inbox where message_id = any($2)"
+"""A part of `unit_of_work.LOAD`, whose $1 are the keys of rows."""
 
 INSERT: Final = "insert into inbox (message_id) select unnest($1::uuid[])"
 

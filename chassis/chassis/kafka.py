@@ -21,7 +21,7 @@ BROKER_ERRORS = (KafkaError, OSError, RuntimeError)
 """The broker or the connection to it is away; uvloop says `RuntimeError` to a write on a connection that was reset."""
 
 
-def headers(message: Message) -> list[tuple[str, bytes]]:
+def headers_of(message: Message) -> list[tuple[str, bytes]]:
     """The metadata as it travels beside the body."""
     fields = {
         "message-id": str(message.id),

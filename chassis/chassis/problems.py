@@ -12,11 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from chassis.database import INFRASTRUCTURE_ERRORS, is_away
-from chassis.errors import Overloaded, Unavailable
+from chassis.errors import ChassisError, Overloaded, Unavailable
 
 log = structlog.get_logger()
 
 RETRY_AFTER_SECONDS = "1"
+WRONG_VALUES = "some values are wrong, see errors"
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
@@ -30,7 +31,7 @@ class Problem(BaseModel):
     errors: list[dict[str, str]] | None = None
 
 
-class Refused(Exception):
+class Refused(ChassisError):
     """Ends a request with a problem; `errors` names the fields that are wrong."""
 
     def __init__(self, status: HTTPStatus, detail: str, errors: list[dict[str, str]] | None = None) -> None:
@@ -62,7 +63,7 @@ async def parse(request: Request, model: type[Parsed]) -> Parsed:
     except ValidationError as error:
         if any(e["type"] == "json_invalid" for e in error.errors()):
             raise Refused(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error.errors()[0]['msg']}") from None
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "some values are wrong, see errors", _fields(error)) from None
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, WRONG_VALUES, _fields(error)) from None
 
 
 async def _body(request: Request) -> bytes:
@@ -84,6 +85,16 @@ def request_body(model: type[BaseModel]) -> dict[str, Any]:
     """What OpenAPI shows of a body that `parse` reads."""
     schema = {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
     return {"requestBody": schema}
+
+
+BODY_PROBLEMS = {
+    "status_400": "the body is not JSON",
+    "status_413": "the body is too large",
+    "status_415": "the body is not application/json",
+    "status_422": "some values are wrong",
+    "status_503": "the database is away or the queue is full; nothing was accepted",
+}
+"""For `responses`: what a route answers that reads a body and submits it."""
 
 
 def responses(**problems: str) -> dict[int | str, dict[str, Any]]:
@@ -111,8 +122,7 @@ def problem_of(request: Request, error: Exception) -> Response:
         case Refused():
             return problem_response(error.status, error.detail, error.errors)
         case RequestValidationError():
-            errors = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
-            return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "some values are wrong, see errors", errors)
+            return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, WRONG_VALUES, _fields(error))
         case HTTPException():
             return problem_response(error.status_code, str(error.detail), headers=dict(error.headers or {}))
         case Overloaded() | Unavailable():
@@ -128,5 +138,5 @@ def problem_of(request: Request, error: Exception) -> Response:
     return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error; the service's log says more")
 
 
-def _fields(error: ValidationError) -> list[dict[str, str]]:
+def _fields(error: ValidationError | RequestValidationError) -> list[dict[str, str]]:
     return [{"field": ".".join(map(str, e["loc"])) or "body", "message": e["msg"]} for e in error.errors()]

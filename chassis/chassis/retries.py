@@ -84,4 +84,5 @@ class Retries:
 
 
 def _place(record: ConsumerRecord) -> dict[str, str | int]:
-    return {"from_topic": record.topic, "partition": record.partition, "offset": record.offset}
+    saga_id = (record.key or b"").decode(errors="replace")
+    return {"saga_id": saga_id, "from_topic": record.topic, "partition": record.partition, "offset": record.offset}

@@ -68,7 +68,6 @@ class Settings(BaseSettings):
     relay_drain_seconds: float = Field(2.0, description="how long what was committed may take to be sent on SIGTERM")
     relay_pending_max_messages: int = 5_000
     backlog_max_messages: int = Field(20_000, description="unsent messages from which on nothing new is accepted")
-    http_transport_parallel: int = 64
 
     housekeeping_every_seconds: float = 60.0
     housekeeping_rows: int = 2_000

@@ -67,7 +67,7 @@ class KafkaTransport:
     async def send(self, message: Message) -> "asyncio.Future[Any]":
         """Hand the message to the producer; the future is the broker's acknowledgement, from all replicas."""
         body = message.body.to_json().encode()
-        return await self.produce(message.destination, str(message.key).encode(), body, kafka.headers(message))
+        return await self.produce(message.destination, str(message.key).encode(), body, kafka.headers_of(message))
 
     async def produce(
         self,

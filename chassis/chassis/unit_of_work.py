@@ -16,6 +16,7 @@ from chassis import inbox, metrics, outbox
 from chassis.crash import crash_point
 from chassis.database import Connection, Pool
 from chassis.decider import Decider, Row
+from chassis.errors import ChassisError
 from chassis.memory import DatabaseClock, Memory
 from chassis.messages import Body, Command, Message, by_type
 from chassis.settings import Settings
@@ -34,7 +35,7 @@ Outgoing = dict[UUID, list[Message]]
 """What is to be sent, by the id of the message that caused it."""
 
 
-class Unsure(Exception):
+class Unsure(ChassisError):
     """What this process remembers led to no write, which would have checked it; load, and decide again."""
 
 

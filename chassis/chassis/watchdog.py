@@ -6,13 +6,14 @@ from time import monotonic
 import structlog
 
 from chassis.consumer import Consumer
+from chassis.errors import ChassisError
 from chassis.kafka import BROKER_ERRORS
 from chassis.settings import Settings
 
 log = structlog.get_logger()
 
 
-class ConsumerStuckError(Exception):
+class ConsumerStuck(ChassisError):
     """Records wait, the broker answers, and yet nothing was handled for too long."""
 
 
@@ -34,7 +35,7 @@ class Watchdog:
             lag_since = lag_since or monotonic()
             still_since = max(lag_since, self._consumer.progress_at)
             if monotonic() - still_since > self._settings.stuck_after_seconds:
-                raise ConsumerStuckError(f"lag and no progress for {self._settings.stuck_after_seconds:.0f} s")
+                raise ConsumerStuck(f"lag and no progress for {self._settings.stuck_after_seconds:.0f} s")
 
     async def _lags(self) -> bool:
         """Whether the broker has records for us that we could handle now but have not even fetched."""

@@ -1,6 +1,7 @@
 """HTTP, for debugging: what became of an order's reservation."""
 
 from datetime import datetime
+from http import HTTPStatus
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from chassis.database import Pool
-from chassis.problems import problem_response, responses
+from chassis.problems import Refused, responses
 from inventory_service import queries
 from inventory_service.reservations import Status
 
@@ -38,7 +39,7 @@ def routes(pool: Pool) -> APIRouter:
     async def get_reservation(order_id: UUID) -> Response:
         reservation = await queries.find_reservation(pool, order_id)
         if reservation is None:
-            return problem_response(404, f"there is no reservation of order {order_id}")
+            raise Refused(HTTPStatus.NOT_FOUND, f"there is no reservation of order {order_id}")
         view = ReservationView.model_validate(reservation)
         return Response(view.model_dump_json(by_alias=True), media_type="application/json")
 

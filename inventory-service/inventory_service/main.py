@@ -24,7 +24,7 @@ from inventory_service.settings import Settings
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Everything that lives as long as the process, outermost first: what is left first stops first."""
+    """Everything that lives as long as the process, outermost first: the innermost stops first."""
     async with database.connect(settings, files("inventory_service") / "migrations") as pool:
         kafka = KafkaTransport(settings)
         relay = Relay(pool, settings, SENDS, kafka)

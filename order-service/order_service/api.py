@@ -1,6 +1,7 @@
 """HTTP: create, read, confirm and cancel orders."""
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Literal
 from uuid import UUID
 
@@ -14,7 +15,8 @@ from chassis.database import Pool
 from chassis.hot import HotRoutes
 from chassis.http import message_from
 from chassis.messages import Money
-from chassis.problems import parse, problem_response, request_body, responses
+from chassis.problems import BODY_PROBLEMS, Refused, parse, request_body, responses
+from chassis.unit_of_work import Handled
 from order_service import queries
 from order_service.messages import CreateOrder, OrderConflict, OrderStored, OrderUnknown, SetOrderStatus, UserId
 from order_service.orders import Order, Status
@@ -54,13 +56,6 @@ class OrderView(Wire):
     created_at: datetime
 
 
-COMMON = {
-    "status_400": "the body is not JSON",
-    "status_413": "the body is too large",
-    "status_415": "the body is not application/json",
-    "status_422": "some values are wrong",
-    "status_503": "the database is away or the queue is full; nothing was accepted",
-}
 FOUND: dict[int | str, dict[str, Any]] = {200: {"model": OrderView, "description": "the order was there already"}}
 
 
@@ -69,23 +64,14 @@ def routes(batcher: Batcher[Order], pool: Pool, hot: HotRoutes) -> APIRouter:
     router = APIRouter()
 
     async def answer(request: Request, command: CreateOrder | SetOrderStatus) -> Response:
-        handled = await batcher.submit(message_from(request, command))
-        match handled.outgoing[0].body:
-            case OrderStored(created=created) if handled.row is not None:
-                return show(handled.row, 201 if created else 200)
-            case OrderUnknown():
-                return unknown(command.order_id)
-            case OrderConflict(reason=reason):
-                return problem_response(409, reason)
-            case other:
-                raise AssertionError(other)
+        return outcome(command.order_id, await batcher.submit(message_from(request, command)))
 
     @router.post(
         "/orders",
         status_code=201,
         response_model=OrderView,
         openapi_extra=request_body(NewOrder),
-        responses=FOUND | responses(**COMMON, status_409="this id has an order with other content"),
+        responses=FOUND | responses(**BODY_PROBLEMS, status_409="this id has an order with other content"),
     )
     async def create_order(request: Request) -> Response:
         wanted = await parse(request, NewOrder)
@@ -102,7 +88,7 @@ def routes(batcher: Batcher[Order], pool: Pool, hot: HotRoutes) -> APIRouter:
         "/orders/{order_id}/status",
         response_model=OrderView,
         openapi_extra=request_body(NewStatus),
-        responses=responses(**COMMON, status_404="no such order", status_409="the order's status is final"),
+        responses=responses(**BODY_PROBLEMS, status_404="no such order", status_409="the order's status is final"),
     )
     async def set_status(order_id: UUID, request: Request) -> Response:
         wanted = await parse(request, NewStatus)
@@ -125,9 +111,24 @@ def routes(batcher: Batcher[Order], pool: Pool, hot: HotRoutes) -> APIRouter:
     )
     async def get_order(order_id: UUID) -> Response:
         order = await queries.find_order(pool, order_id)
-        return show(order) if order else unknown(order_id)
+        if order is None:
+            raise unknown(order_id)
+        return show(order)
 
     return router
+
+
+def outcome(order_id: UUID, handled: Handled[Order]) -> Response:
+    """What became of a command, as an answer."""
+    match handled.outgoing[0].body:
+        case OrderStored(created=created) if handled.row is not None:
+            return show(handled.row, 201 if created else 200)
+        case OrderUnknown():
+            raise unknown(order_id)
+        case OrderConflict(reason=reason):
+            raise Refused(HTTPStatus.CONFLICT, reason)
+        case other:
+            raise AssertionError(other)
 
 
 def show(order: Order, status: int = 200) -> Response:
@@ -142,6 +143,6 @@ def show(order: Order, status: int = 200) -> Response:
     return Response(view.model_dump_json(by_alias=True), status, media_type="application/json")
 
 
-def unknown(order_id: UUID) -> Response:
+def unknown(order_id: UUID) -> Refused:
     """The 404."""
-    return problem_response(404, f"there is no order {order_id}")
+    return Refused(HTTPStatus.NOT_FOUND, f"there is no order {order_id}")

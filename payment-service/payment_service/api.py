@@ -1,6 +1,7 @@
 """HTTP, for debugging: what became of an order's payment."""
 
 from datetime import datetime
+from http import HTTPStatus
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -9,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from chassis.database import Pool
 from chassis.messages import Money
-from chassis.problems import problem_response, responses
+from chassis.problems import Refused, responses
 from payment_service import queries
 from payment_service.payments import Status
 
@@ -38,7 +39,7 @@ def routes(pool: Pool) -> APIRouter:
     async def get_payment(order_id: UUID) -> Response:
         payment = await queries.find_payment(pool, order_id)
         if payment is None:
-            return problem_response(404, f"there is no payment of order {order_id}")
+            raise Refused(HTTPStatus.NOT_FOUND, f"there is no payment of order {order_id}")
         view = PaymentView.model_validate(payment)
         return Response(view.model_dump_json(by_alias=True), media_type="application/json")
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID, uuid5
@@ -20,13 +19,14 @@ from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.hot import HotRoutes
 from chassis.http import traceparent_of
 from chassis.messages import Message, Money
-from chassis.problems import Refused, json_response, parse, problem_response, request_body, responses
+from chassis.problems import BODY_PROBLEMS, Refused, json_response, parse, request_body, responses
 from saga_orchestrator import queries
 from saga_orchestrator.handlers import Checkout
 from saga_orchestrator.home import new_saga_id
+from saga_orchestrator.instance import SagaInstance, Status
 from saga_orchestrator.messages import StartCheckout, UserId
-from saga_orchestrator.saga import SagaInstance, Status
 from saga_orchestrator.settings import Settings
+from saga_orchestrator.views import CheckoutView, SagaView, standing, view
 from saga_orchestrator.waiters import Waiters
 
 IDEMPOTENCY_NAMESPACE = UUID("0192f0c1-5c1e-7e6a-9d1b-6a5d8f3f2b11")
@@ -44,51 +44,13 @@ class CheckoutRequest(BaseModel):
     force_inventory_fail: StrictBool | None = None
 
 
-class CheckoutView(BaseModel):
-    """How a checkout stands."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-    saga_id: UUID
-    order_id: UUID
-    status: Status
-    step: str
-    reason: str | None
-
-
-class EventView(BaseModel):
-    """An entry of a saga's log."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-    seq: int
-    kind: str
-    type: str
-    at: datetime
-    message_id: UUID
-    causation_id: UUID | None
-    body: dict[str, Any]
-
-
-class SagaView(CheckoutView):
-    """A saga with its log."""
-
-    created_at: datetime
-    attempt: int
-    deadline: datetime | None
-    needs_attention: str | None
-    events: list[EventView]
-
-
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"model": CheckoutView, "description": "COMPLETED"},
     202: {"model": CheckoutView, "description": "still RUNNING; look at Location"},
     402: {"model": CheckoutView, "description": "the payment was refused; everything is undone"},
     409: {"model": CheckoutView, "description": "FAILED for another reason, as step says; everything is undone"},
     **responses(
-        status_400="the body is not JSON",
-        status_413="the body is too large",
-        status_415="the body is not application/json",
-        status_422="some values are wrong, or the Idempotency-Key was used with another body",
-        status_503="the database is away or the queue is full; nothing was accepted",
+        **BODY_PROBLEMS | {"status_422": "some values are wrong, or the Idempotency-Key was used with another body"}
     ),
 }
 
@@ -108,7 +70,7 @@ def routes(
     """
     router = APIRouter()
 
-    @router.post("/checkout", responses=ANSWERS, openapi_extra=request_body(CheckoutRequest) | idempotency_headers())
+    @router.post("/checkout", responses=ANSWERS, openapi_extra=request_body(CheckoutRequest) | header_parameters())
     async def checkout(request: Request) -> Response:
         start = start_of(await parse(request, CheckoutRequest), request, comes_here)
         admit()
@@ -117,7 +79,7 @@ def routes(
             assert handled.row is not None
             saga = handled.row.saga
             crash_point("checkout.accepted")
-            if order(saga).fingerprint != start.fingerprint:
+            if queries.checkout_of(saga).fingerprint != start.fingerprint:
                 raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was used with another body")
             if saga.status is Status.RUNNING and "respond-async" not in request.headers.get("prefer", ""):
                 await asyncio.wait([ended], timeout=settings.checkout_wait_seconds)
@@ -134,7 +96,7 @@ def routes(
     async def get_saga(saga_id: UUID) -> Response:
         found = await queries.find_sagas(pool, [saga_id])
         if not found:
-            return problem_response(404, f"there is no saga {saga_id}")
+            raise Refused(HTTPStatus.NOT_FOUND, f"there is no saga {saga_id}")
         events = [{**e, "body": orjson.loads(e["body"])} for e in await queries.find_log(pool, saga_id)]
         return Response(view(found[0], events).model_dump_json(by_alias=True), media_type="application/json")
 
@@ -166,17 +128,6 @@ async def latest(pool: Pool, saga: SagaInstance) -> SagaInstance:
     return saga
 
 
-def standing(saga: SagaInstance) -> dict[str, Any]:
-    """How a checkout stands, as JSON."""
-    return {
-        "sagaId": saga.saga_id,
-        "orderId": order(saga).order_id,
-        "status": saga.status,
-        "step": saga.step,
-        "reason": saga.reason,
-    }
-
-
 def answer(saga: SagaInstance) -> Response:
     """The saga as the answer to its customer: what became of the checkout decides the status code."""
     content = standing(saga)
@@ -189,29 +140,7 @@ def answer(saga: SagaInstance) -> Response:
             return json_response(content, 402 if saga.step == "PAYMENT_FAILED" else 409)
 
 
-def view(saga: SagaInstance, events: list[dict[str, Any]]) -> SagaView:
-    """The saga as GET /sagas/{id} shows it."""
-    return SagaView(
-        saga_id=saga.saga_id,
-        order_id=order(saga).order_id,
-        status=saga.status,
-        step=saga.step,
-        reason=saga.reason,
-        created_at=saga.created_at,
-        attempt=saga.attempt,
-        deadline=saga.deadline,
-        needs_attention=saga.needs_attention,
-        events=[EventView(**event) for event in events],
-    )
-
-
-def order(saga: SagaInstance) -> StartCheckout:
-    """What the customer asked for."""
-    assert isinstance(saga.start, StartCheckout)
-    return saga.start
-
-
-def idempotency_headers() -> dict[str, Any]:
+def header_parameters() -> dict[str, Any]:
     """What OpenAPI shows of the two headers."""
     texts = {
         "Idempotency-Key": "repeat a request safely: the same key and body give the same saga",

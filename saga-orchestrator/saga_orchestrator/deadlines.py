@@ -16,7 +16,7 @@ from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.messages import Message
 from saga_orchestrator import queries
 from saga_orchestrator.handlers import Checkout
-from saga_orchestrator.saga import TimedOut
+from saga_orchestrator.instance import TimedOut
 from saga_orchestrator.settings import Settings
 
 log = structlog.get_logger()

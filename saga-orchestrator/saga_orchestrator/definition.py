@@ -57,7 +57,11 @@ class Step:
 
 
 class Saga:
-    """A declared sequence of steps, checked when it is made."""
+    """A declared sequence of steps, checked when it is made.
+
+    `deadline_seconds` bounds the tries of each step, and is the age at which the auditor objects to an unflagged saga;
+    nothing ends a saga by it.
+    """
 
     def __init__(self, name: str, *steps: Step, deadline_seconds: float = 600.0) -> None:
         self.name = name
@@ -72,7 +76,7 @@ class Saga:
                 raise DefinitionError(f"saga {name!r}, step {step.name!r}: {wrong}")
 
     def scaled(self, factor: float) -> "Saga":
-        """The same saga with every timeout multiplied, for tests that cannot wait."""
+        """The same saga with every first timeout multiplied, for tests that cannot wait."""
         steps = (replace(step, timeout_seconds=step.timeout_seconds * factor) for step in self.steps)
         return Saga(self.name, *steps, deadline_seconds=self.deadline_seconds)
 

@@ -14,10 +14,10 @@ from chassis import outbox
 from chassis.decider import Decider
 from chassis.messages import Message
 from chassis.writes import Write
-from saga_orchestrator import queries, saga
+from saga_orchestrator import queries
 from saga_orchestrator.definition import Saga, Start
-from saga_orchestrator.messages import StartCheckout
-from saga_orchestrator.saga import Kind, LogEntry, SagaInstance, Status
+from saga_orchestrator.instance import Kind, LogEntry, Resolve, SagaInstance, Status
+from saga_orchestrator.saga import decide
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ class Checkouts(Decider[Checkout]):
 
     def decide(self, row: Checkout | None, message: Message, now: datetime) -> tuple[Checkout, list[Message]]:
         """Ask the engine."""
-        decision = saga.decide(self._definition, row.saga if row else None, message, now, command_id=uuid7())
+        decision = decide(self._definition, row.saga if row else None, message, now, command_id=uuid7())
         if row and not decision.log:
             return row, []
         return Checkout(decision.saga, (row.log if row else ()) + decision.log), list(decision.outgoing)
@@ -61,8 +61,8 @@ class Checkouts(Decider[Checkout]):
         """The sagas, their logs, the idempotency keys of the new ones; of what is settled by hand nothing is sent."""
         new = [row.saga for row in rows if row.saga.version == 0]
         known = [row.saga for row in rows if row.saga.version]
-        resolved = [e.saga_id for row in rows for e in row.log if isinstance(e.message.body, saga.Resolve)]
-        keyed = [s for s in (saga.start for saga in new) if isinstance(s, StartCheckout) and s.idempotency_key]
+        resolved = [e.saga_id for row in rows for e in row.log if isinstance(e.message.body, Resolve)]
+        keyed = [start for saga in new if (start := queries.checkout_of(saga)).idempotency_key]
         return [
             *([queries.insert_sagas(new)] if new else []),
             *([queries.update_sagas(known)] if known else []),

@@ -29,7 +29,7 @@ from saga_orchestrator.waiters import Waiters
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Everything that lives as long as the process, outermost first: what is left first stops first."""
+    """Everything that lives as long as the process, outermost first: the innermost stops first."""
 
     def committed(rows: list[Checkout]) -> None:
         waiters.resolve(row.saga for row in rows)

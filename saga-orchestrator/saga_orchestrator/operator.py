@@ -12,11 +12,12 @@ from pydantic import BaseModel, Field
 from chassis.batcher import Batcher
 from chassis.http import traceparent_of
 from chassis.messages import Message
-from chassis.problems import Refused, json_response, parse, request_body, responses
-from saga_orchestrator.api import CheckoutView, standing
+from chassis.problems import BODY_PROBLEMS, Refused, json_response, parse, request_body, responses
 from saga_orchestrator.handlers import Checkout
-from saga_orchestrator.saga import Cancel, IllegalTransition, Resolve, Retry, Status, UnknownSaga
+from saga_orchestrator.instance import Cancel, Resolve, Retry, Status
+from saga_orchestrator.saga import IllegalTransition, UnknownSaga
 from saga_orchestrator.settings import Settings
+from saga_orchestrator.views import CheckoutView, standing
 
 log = structlog.get_logger()
 
@@ -25,15 +26,11 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"model": CheckoutView, "description": "done, and the saga has ended"},
     202: {"model": CheckoutView, "description": "done, and the saga goes on"},
     **responses(
-        status_400="the body is not JSON",
         status_401="the bearer token is wrong or missing",
         status_403="no OPERATOR_TOKEN is set, so nobody may do this",
         status_404="no such saga",
         status_409="the saga is not in a state in which this may happen; nothing changed",
-        status_413="the body is too large",
-        status_415="the body is not application/json",
-        status_422="some values are wrong",
-        status_503="the database is away or the queue is full; nothing was accepted",
+        **BODY_PROBLEMS,
     ),
 }
 

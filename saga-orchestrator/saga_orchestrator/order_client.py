@@ -90,7 +90,7 @@ def _endpoint(command: object) -> tuple[str, str]:
 
 
 def _reply(message: Message, status: int, content: bytes) -> Event:
-    """2xx is a yes. A 4xx is a definite no to a create; to anything else it is a fault that somebody must mend."""
+    """2xx is a yes, unless the order is CANCELLED already; 409 and 422 are a no to a create. All else is unknown."""
     saga_id = message.key
     done = 200 <= status < 300
     match message.body:

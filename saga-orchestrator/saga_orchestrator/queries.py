@@ -6,8 +6,8 @@ from uuid import UUID
 
 from chassis.database import Pool
 from chassis.writes import Write
+from saga_orchestrator.instance import Direction, LogEntry, SagaInstance, Status, TimedOut
 from saga_orchestrator.messages import StartCheckout
-from saga_orchestrator.saga import Direction, LogEntry, SagaInstance, Status, TimedOut
 
 COLUMNS = (
     "saga_id, start, created_at, status, step, reason, position, direction, awaiting, attempt, deadline,"
@@ -47,7 +47,7 @@ select * from unnest($1::text[], $2::text[], $3::uuid[])"""
 
 def insert_sagas(sagas: Sequence[SagaInstance]) -> Write:
     """New sagas, each unless another process was faster."""
-    start = [_start(s).order_id for s in sagas], [s.start.to_json() for s in sagas], [s.created_at for s in sagas]
+    start = [checkout_of(s).order_id for s in sagas], [s.start.to_json() for s in sagas], [s.created_at for s in sagas]
     return Write(INSERT_SAGAS, (*_progress(sagas), *start), rows=len(sagas))
 
 
@@ -127,7 +127,8 @@ def _progress(sagas: Sequence[SagaInstance]) -> tuple[list[Any], ...]:
     )
 
 
-def _start(saga: SagaInstance) -> StartCheckout:
+def checkout_of(saga: SagaInstance) -> StartCheckout:
+    """What the customer asked for."""
     assert isinstance(saga.start, StartCheckout)
     return saga.start
 

@@ -8,39 +8,24 @@ pivot, forward recovery after it.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from chassis.messages import Body, Command, Event, Message
-from saga_orchestrator.definition import Saga, Start, Step, label_of
+from chassis.messages import Body, Message
+from saga_orchestrator.definition import Saga, SagaCommand, Start, Step, label_of
+from saga_orchestrator.instance import (
+    Cancel,
+    Direction,
+    Kind,
+    LogEntry,
+    Resolve,
+    Retry,
+    SagaInstance,
+    Status,
+    TimedOut,
+)
 
 JITTER = 0.2
-
-
-class TimedOut(Event):
-    """The deadline of this attempt at the awaited command has passed."""
-
-    awaiting: UUID
-    attempt: int
-
-
-class Cancel(Command):
-    """An operator wants the saga undone."""
-
-    reason: str
-
-
-class Retry(Command):
-    """An operator wants the awaited command sent now instead of later."""
-
-    reason: str
-
-
-class Resolve(Command):
-    """An operator has settled by hand what needed attention: the saga ends the way it was going."""
-
-    reason: str
 
 
 class IllegalTransition(Exception):
@@ -49,60 +34,6 @@ class IllegalTransition(Exception):
 
 class UnknownSaga(Exception):
     """There is no such saga."""
-
-
-class Status(StrEnum):
-    """RUNNING while it compensates too; out of the other two there is no way."""
-
-    RUNNING = "RUNNING"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-
-
-class Direction(StrEnum):
-    """Which way the saga walks over its steps."""
-
-    FORWARD = "FORWARD"
-    BACKWARD = "BACKWARD"
-
-
-@dataclass(frozen=True, slots=True)
-class SagaInstance:
-    """One run of a saga: a row of `sagas`. Version 0 is not stored yet."""
-
-    saga_id: UUID
-    start: Start
-    created_at: datetime
-    status: Status = Status.RUNNING
-    step: str = "STARTED"
-    reason: str | None = None
-    position: int = 0
-    direction: Direction = Direction.FORWARD
-    awaiting: UUID | None = None
-    attempt: int = 0
-    deadline: datetime | None = None
-    needs_attention: str | None = None
-    seq: int = 0
-    version: int = 0
-
-
-class Kind(StrEnum):
-    """What a log entry tells: a message that counted, a command that was sent, a message that came too late."""
-
-    RECEIVED = "RECEIVED"
-    SENT = "SENT"
-    LATE = "LATE"
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """A row of `saga_events`."""
-
-    saga_id: UUID
-    seq: int
-    kind: Kind
-    message: Message
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +119,7 @@ def _overdue(definition: Saga, saga: SagaInstance, now: datetime, command_id: UU
     if forward and saga.position <= definition.pivot and step.undo is not None:
         why = f"no reply to {step.do.__name__} after {step.tries} tries"
         return _back(definition, saga, saga.position, now, command_id, step=step.timed_out, reason=why)
-    command = step.do if forward else step.undo
-    assert command is not None
+    command = _command(step, saga.direction)
     return _again(step, saga, now, needs_attention=f"no reply to {command.__name__} after {saga.attempt} tries")
 
 
@@ -229,6 +159,12 @@ def _again(step: Step, saga: SagaInstance, now: datetime, **changes: Any) -> Sag
     return replace(saga, attempt=attempt, deadline=deadline, **changes)
 
 
+def _command(step: Step, direction: Direction) -> type[SagaCommand]:
+    command = step.do if direction is Direction.FORWARD else step.undo
+    assert command is not None, f"step {step.name!r} cannot be undone"
+    return command
+
+
 def _spread(command_id: UUID) -> float:
     """Jitter without dice: sagas that began together do not come back together."""
     return 1 + JITTER * (command_id.int % 1000 / 1000 - 0.5)
@@ -251,9 +187,7 @@ def _decision(
     received = LogEntry(before.saga_id, seq, Kind.RECEIVED, message, now)
     if after.awaiting is None:
         return Decision(replace(after, seq=seq), log=(received,))
-    step = definition.steps[after.position]
-    command = step.do if after.direction is Direction.FORWARD else step.undo
-    assert command is not None
+    command = _command(definition.steps[after.position], after.direction)
     outgoing = message.cause(command.of(after.start), after.awaiting)
     sent = LogEntry(before.saga_id, seq + 1, Kind.SENT, outgoing, now)
     return Decision(replace(after, seq=seq + 1), (outgoing,), (received, sent))

@@ -10,7 +10,7 @@ import structlog
 
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from saga_orchestrator import queries
-from saga_orchestrator.saga import SagaInstance, Status
+from saga_orchestrator.instance import SagaInstance, Status
 
 log = structlog.get_logger()
 

@@ -3,7 +3,7 @@
 | form  | takes  | the sweep                        | the soak                            | the rest            |
 |-------|--------|----------------------------------|-------------------------------------|---------------------|
 | short | 7 min  | each crash point × message once  | each kind of fault once, briefly    | smaller, as below   |
-| whole | 20 min | the same × every scenario        | the same                            | as issue and matrix |
+| whole | 20 min | the same × every scenario        | the same                            | in full             |
 | long  | 40 min | as whole                         | 20 minutes of faults at random      | as whole            |
 
 CHAOS_SEED repeats the dice of a run; CHAOS_SECONDS is another length for the long soak.

@@ -32,8 +32,10 @@ DEATHS: Mapping[str, Fault] = {
     "refund-overtakes-charge": Fault("nobody: the refund overtakes the charge", "tombstone"),
     "release-overtakes-reserve": Fault("nobody: the release overtakes the reservation", "tombstone"),
     "timeout-races-reply": Fault("nobody: a timeout races the reply", "row version; the awaited command's id"),
-    "retry-parked": Fault("retry mover: after produce, before offset commit", "message id, inbox"),
-    "dead-letter-parked": Fault("dead-letter mover: after produce, before offset commit", "message id, inbox"),
+    "retry-parked": Fault("any consumer: a message parked for a retry, before the offset commit", "message id, inbox"),
+    "dead-letter-parked": Fault(
+        "any consumer: a message parked as a dead letter, before the offset commit", "message id, inbox"
+    ),
     "postgres-killed": Fault("each Postgres: SIGKILL in mid-commit", "WAL; the batch runs again, read by key"),
     "kafka-killed": Fault("Kafka: SIGKILL, and down for a while", "outbox"),
     "kafka-log-lost": Fault("Kafka: log directory lost", "`make republish`"),

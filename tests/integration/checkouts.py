@@ -13,8 +13,8 @@ from chassis.settings import Settings
 from saga_orchestrator import queries
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.handlers import Checkout, Checkouts
+from saga_orchestrator.instance import SagaInstance
 from saga_orchestrator.messages import SENDS, OrderCancelled, OrderCreated, PaymentFailed, StartCheckout
-from saga_orchestrator.saga import SagaInstance
 
 AMOUNT = Decimal("19.99")
 

@@ -16,8 +16,8 @@ from chassis.outbox import Lease
 from chassis.settings import Settings
 from saga_orchestrator import handlers, queries
 from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.instance import TimedOut
 from saga_orchestrator.messages import SENDS, OrderCreated
-from saga_orchestrator.saga import TimedOut
 from tests.integration.checkouts import a_start, replica, tell
 from tests.support.eventually import eventually
 

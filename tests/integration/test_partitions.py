@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from chassis.database import Pool
-from chassis.kafka import choose_partition, headers
+from chassis.kafka import choose_partition, headers_of
 from chassis.messages import Message
 from chassis.settings import Settings
 from tests.integration.counters import Bodies, Counter, Counters, add
@@ -52,7 +52,7 @@ async def test_a_process_knows_which_keys_it_will_read(
         async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER, partitioner=choose_partition) as producer:
             for message in (add(1, key) for key in keys):
                 body = message.body.to_json().encode()
-                await producer.send_and_wait(topic, body, key=str(message.key).encode(), headers=headers(message))
+                await producer.send_and_wait(topic, body, key=str(message.key).encode(), headers=headers_of(message))
 
         async def all_are_counted() -> None:
             assert await pool.fetchval("select count(*) from counters") == len(keys)

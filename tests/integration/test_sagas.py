@@ -15,8 +15,9 @@ from chassis.settings import Settings
 from saga_orchestrator import queries
 from saga_orchestrator import saga as engine
 from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.instance import Cancel, Retry, SagaInstance, TimedOut
 from saga_orchestrator.messages import OrderCancelled, OrderCreated, PaymentFailed, StartCheckout
-from saga_orchestrator.saga import Cancel, IllegalTransition, Retry, SagaInstance, TimedOut
+from saga_orchestrator.saga import IllegalTransition
 from tests.integration.checkouts import a_start, fail_at_the_payment, replica, stored, tell
 
 RECEIVED = by_type([StartCheckout, OrderCreated, OrderCancelled, PaymentFailed, Cancel, Retry, TimedOut])

@@ -5,8 +5,8 @@ import asyncio
 from chassis.database import Pool
 from chassis.loops import background
 from saga_orchestrator.deadlines import Deadlines
+from saga_orchestrator.instance import Status
 from saga_orchestrator.messages import OrderRejected
-from saga_orchestrator.saga import Status
 from saga_orchestrator.settings import Settings
 from saga_orchestrator.waiters import Waiters
 from tests.integration.checkouts import a_start, fail_at_the_payment, replica, stored, tell

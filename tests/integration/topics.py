@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from chassis.kafka import headers
+from chassis.kafka import headers_of
 from chassis.messages import Message
 from local.kafka import jars, java
 from tests.support.eventually import eventually
@@ -23,7 +23,7 @@ async def write(topic: str, *messages: Message | bytes, more_headers: Iterable[t
                 await producer.send_and_wait(topic, message)
             else:
                 value = message.body.to_json().encode()
-                await producer.send_and_wait(topic, value, headers=[*headers(message), *more_headers])
+                await producer.send_and_wait(topic, value, headers=[*headers_of(message), *more_headers])
 
 
 async def write_by_java(topic: str, codec: str, *values: bytes) -> None:

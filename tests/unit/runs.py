@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from chassis.messages import Body, Message
 from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.instance import Cancel, LogEntry, Resolve, Retry, SagaInstance, Status, TimedOut
 from saga_orchestrator.messages import (
     READS,
     InventoryFailed,
@@ -18,17 +19,7 @@ from saga_orchestrator.messages import (
     PaymentFailed,
     StartCheckout,
 )
-from saga_orchestrator.saga import (
-    Cancel,
-    IllegalTransition,
-    LogEntry,
-    Resolve,
-    Retry,
-    SagaInstance,
-    Status,
-    TimedOut,
-    decide,
-)
+from saga_orchestrator.saga import IllegalTransition, decide
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 SAGA, ORDER, STRANGER = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from chassis.errors import InvalidRecord
-from chassis.kafka import from_record, headers
+from chassis.kafka import from_record, headers_of
 from chassis.messages import Message, by_destination
 from payment_service.messages import READS, ChargePayment
 from tests.unit.records import record
@@ -21,7 +21,7 @@ VALUE = CHARGE.to_json().encode()
 @pytest.mark.parametrize("traceparent", ["00-1-2-01", None])
 def test_a_message_survives_the_journey(causation_id: UUID | None, traceparent: str | None) -> None:
     message = Message(CHARGE, uuid4(), causation_id, traceparent)
-    assert from_record(record(TOPIC, VALUE, headers(message)), TABLE) == message
+    assert from_record(record(TOPIC, VALUE, headers_of(message)), TABLE) == message
 
 
 def test_a_stranger_s_record_has_the_same_id_at_every_delivery_and_no_other_has_it() -> None:

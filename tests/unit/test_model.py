@@ -1,7 +1,7 @@
 """Whatever the network and the power supply do, every checkout ends and the books agree.
 
 Hypothesis invents histories of loss, duplication, reordering, early timeouts, cancels and crashes between any two
-lines; then all goes well until nothing moves any more, and the invariants of reliability.md must hold.
+lines; then all goes well until nothing moves any more, and every invariant checked below must hold.
 """
 
 from collections import Counter
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from chassis.messages import Message
+from saga_orchestrator.instance import Cancel, Kind, Status, TimedOut
 from saga_orchestrator.messages import StartCheckout
-from saga_orchestrator.saga import Cancel, Kind, Status, TimedOut
 from tests.unit.test_saga_log import replay
 from tests.unit.world import Checkout, Crash, Dead, World
 

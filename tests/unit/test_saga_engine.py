@@ -8,7 +8,8 @@ import pytest
 from chassis.messages import Body, Message
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.definition import Saga
-from saga_orchestrator.saga import Cancel, IllegalTransition, Resolve, Retry, TimedOut, UnknownSaga, decide
+from saga_orchestrator.instance import Cancel, Resolve, Retry, TimedOut
+from saga_orchestrator.saga import IllegalTransition, UnknownSaga, decide
 from tests.unit.runs import (
     NOW,
     REPLIES,

@@ -5,7 +5,8 @@ from uuid import UUID
 import pytest
 
 from saga_orchestrator.checkout import CHECKOUT
-from saga_orchestrator.saga import Kind, LogEntry, SagaInstance, decide
+from saga_orchestrator.instance import Kind, LogEntry, SagaInstance
+from saga_orchestrator.saga import decide
 from tests.unit.runs import Run, reachable
 
 RUNS = reachable()

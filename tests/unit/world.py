@@ -15,13 +15,14 @@ import inventory_service.messages as inventory
 import order_service.messages as ordering
 import payment_service.messages as payment
 import saga_orchestrator.messages as orchestrator
-from chassis.kafka import from_record, headers
+from chassis.kafka import from_record, headers_of
 from chassis.messages import Body, Command, Event, Message, by_destination
 from inventory_service import reservations
 from order_service import orders
 from payment_service import payments
 from saga_orchestrator.checkout import CHECKOUT
-from saga_orchestrator.saga import IllegalTransition, LogEntry, SagaInstance, decide
+from saga_orchestrator.instance import LogEntry, SagaInstance
+from saga_orchestrator.saga import IllegalTransition, decide
 from tests.unit.records import record
 
 Row = Any
@@ -204,7 +205,7 @@ class World:
 
 def _on_the_wire(message: Message, read: type[Body]) -> Message:
     topic = message.destination
-    return from_record(record(topic, message.body.to_json().encode(), headers(message)), {topic: read})
+    return from_record(record(topic, message.body.to_json().encode(), headers_of(message)), {topic: read})
 
 
 def _as_http(message: Message) -> Message:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from saga_orchestrator import saga
 from saga_orchestrator.definition import Saga
-from saga_orchestrator.saga import Direction, SagaInstance
+from saga_orchestrator.instance import Direction, SagaInstance
 
 overdue = saga._overdue
 

@@ -1,0 +1,72 @@
+"""How a saga looks from outside: as the answer to its customer, and with its whole log."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from saga_orchestrator.instance import SagaInstance, Status
+from saga_orchestrator.queries import checkout_of
+
+
+class CheckoutView(BaseModel):
+    """How a checkout stands."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    saga_id: UUID
+    order_id: UUID
+    status: Status
+    step: str
+    reason: str | None
+
+
+class EventView(BaseModel):
+    """An entry of a saga's log."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    seq: int
+    kind: str
+    type: str
+    at: datetime
+    message_id: UUID
+    causation_id: UUID | None
+    body: dict[str, Any]
+
+
+class SagaView(CheckoutView):
+    """A saga with its log."""
+
+    created_at: datetime
+    attempt: int
+    deadline: datetime | None
+    needs_attention: str | None
+    events: list[EventView]
+
+
+def standing(saga: SagaInstance) -> dict[str, Any]:
+    """How a checkout stands, as JSON."""
+    return {
+        "sagaId": saga.saga_id,
+        "orderId": checkout_of(saga).order_id,
+        "status": saga.status,
+        "step": saga.step,
+        "reason": saga.reason,
+    }
+
+
+def view(saga: SagaInstance, events: list[dict[str, Any]]) -> SagaView:
+    """The saga as GET /sagas/{id} shows it."""
+    return SagaView(
+        saga_id=saga.saga_id,
+        order_id=checkout_of(saga).order_id,
+        status=saga.status,
+        step=saga.step,
+        reason=saga.reason,
+        created_at=saga.created_at,
+        attempt=saga.attempt,
+        deadline=saga.deadline,
+        needs_attention=saga.needs_attention,
+        events=[EventView(**event) for event in events],
+    )
