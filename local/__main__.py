@@ -24,10 +24,14 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 class Part(StrEnum):
+    """What --only can name."""
+
     INFRA = "infra"
 
 
 class SignalName(StrEnum):
+    """What --signal can name, without SIG."""
+
     KILL = "KILL"
     STOP = "STOP"
     CONT = "CONT"
@@ -45,6 +49,7 @@ def choose(
     port_offset: Annotated[int | None, typer.Option(envvar="PORT_OFFSET", help="Added to every port.")] = None,
     measured: Annotated[bool, typer.Option(help="Postgres and Kafka count what they are asked, for bench.")] = False,
 ) -> None:
+    """Which instance the command is about; `Problem` for an unknown name without a port offset."""
     if port_offset is None:
         port_offset = KNOWN_OFFSETS.get(instance)
     if port_offset is None:
@@ -132,6 +137,7 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def main() -> None:
+    """Say a `Problem` or a failed tool on stderr and exit 1; SIGTERM and SIGHUP end a command as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:

@@ -29,6 +29,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Scenario:
+    """One checkout: the flags sent, and the answer and the rows that must follow."""
+
     title: str
     flags: dict[str, bool]
     answer: dict[str, object]
@@ -37,6 +39,7 @@ class Scenario:
 
     @property
     def request(self) -> dict[str, object]:
+        """The JSON body of POST /checkout."""
         return {"userId": "u1", "totalAmount": 500, **self.flags}
 
 
@@ -128,7 +131,7 @@ async def _row(instance: Instance, service: Service, order_id: UUID) -> Row | No
         host=HOST, port=port, user=database.user, password=database.password, database=database.name, timeout=5
     )
     try:
-        question = f"SELECT {COLUMNS[service]} FROM {TABLES[service]} WHERE order_id = $1"
+        question = f"select {COLUMNS[service]} from {TABLES[service]} where order_id = $1"
         record = await connection.fetchrow(question, order_id)
         return dict(record) if record else None
     finally:
@@ -175,4 +178,4 @@ def _show_where_to_look(instance: Instance, console: Console) -> None:
     for service in SERVICES:
         console.print(f"{instance.url(service)}/docs")
     for service in SERVICES:
-        console.print(f'{instance.psql(service.database)} -c "SELECT * FROM {TABLES[service]}"')
+        console.print(f'{instance.psql(service.database)} -c "select * from {TABLES[service]}"')

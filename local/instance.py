@@ -21,29 +21,36 @@ class Database:
 
     @property
     def program(self) -> str:
+        """What supervisord calls its Postgres."""
         return f"{self.owner}-db"
 
     @property
     def name(self) -> str:
+        """Also the name of its data folder."""
         return f"{self.owner}_db"
 
     @property
     def user(self) -> str:
+        """The role that owns the database, a superuser of its own cluster."""
         return f"{self.owner}_user"
 
     @property
     def password(self) -> str:
+        """Documented and the same everywhere, so no secret."""
         return f"{self.owner}_pass"
 
 
 @dataclass(frozen=True)
 class Service:
+    """`base_port` is that of the first replica at port offset 0."""
+
     name: str
     base_port: int
     database: Database
 
     @property
     def package(self) -> str:
+        """The Python package, whose `main` module runs it."""
         return self.name.replace("-", "_")
 
 
@@ -57,6 +64,8 @@ DATABASES = tuple(service.database for service in SERVICES)
 
 @dataclass(frozen=True)
 class Instance:
+    """One copy of the stack; `port_offset` is added to every port."""
+
     name: str = "default"
     port_offset: int = 0
     measured: bool = False
@@ -64,10 +73,12 @@ class Instance:
 
     @property
     def folder(self) -> Path:
+        """Configuration, logs and stored data, below .local; `clean` removes it."""
         return STATE / self.name
 
     @property
     def logs(self) -> Path:
+        """One file for each process, `<name>.log`."""
         return self.folder / "logs"
 
     @property
@@ -78,10 +89,12 @@ class Instance:
 
     @property
     def kafka_port(self) -> int:
+        """Where clients come in, unless KAFKA_BROKER is given or a stand-in runs."""
         return 9092 + self.port_offset
 
     @property
     def kafka_controller_port(self) -> int:
+        """Only the broker itself uses it."""
         return 9093 + self.port_offset
 
     @property
@@ -91,15 +104,19 @@ class Instance:
 
     @property
     def kafka_metrics_port(self) -> int:
+        """Prometheus text at /metrics, only if `measured`."""
         return 9096 + self.port_offset
 
     def port(self, part: Service | Database, replica: int = 0) -> int:
+        """The TCP port; `replica` counts from 0, and only services have more than one."""
         return part.base_port + self.port_offset + REPLICA_STEP * replica
 
     def url(self, service: Service, replica: int = 0) -> str:
+        """Scheme, host and port, without a slash at the end."""
         return f"http://{HOST}:{self.port(service, replica)}"
 
     def psql(self, database: Database) -> str:
+        """The shell command that opens the database, password included."""
         return (
             f"PGPASSWORD={database.password} "
             f"psql -h localhost -p {self.port(database)} -U {database.user} -d {database.name}"
@@ -115,6 +132,7 @@ class Instance:
         }
 
     def service_environment(self, service: Service, replica: int, kafka_broker: str) -> dict[str, str]:
+        """What one replica is told: its port, its database, and `environment`."""
         database = service.database
         own = {
             "SERVICE": service.name,
@@ -133,4 +151,5 @@ class Instance:
 
 
 def python(*arguments: str) -> tuple[str, ...]:
+    """A command for the interpreter that runs this, and so with the packages of .venv."""
     return (sys.executable, *arguments)

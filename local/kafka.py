@@ -44,16 +44,19 @@ def has_java() -> bool:
 
 
 def broker(instance: Instance) -> str:
+    """Its host:port, or several with commas if so given; `not started` while a stand-in has none yet."""
     if given := given_broker(instance):
         return given
     return _own_address(instance) if has_java() else _read(_stand_in_address(instance)) or "not started"
 
 
 def is_stand_in(instance: Instance) -> bool:
+    """True if no broker is given, and Java or Maven is missing."""
     return not given_broker(instance) and not has_java()
 
 
 def description(instance: Instance) -> str:
+    """Which of the three it is, for the console, in rich's markup."""
     if given := given_broker(instance):
         return f"the broker at {given}, as KAFKA_BROKER says"
     if has_java():
@@ -65,6 +68,7 @@ def description(instance: Instance) -> str:
 
 
 def programs(instance: Instance) -> list[Program]:
+    """The one process, or none if a broker is given."""
     if given_broker(instance):
         return []
     command: tuple[str, ...] = python("-m", "local.kafka_stand_in", str(_stand_in_address(instance)))
@@ -143,6 +147,7 @@ def _format(instance: Instance) -> None:
 
 
 def java() -> str:
+    """Its full path; `java` if the PATH has none."""
     return shutil.which("java") or "java"
 
 

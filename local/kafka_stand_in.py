@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 
 def main(address_file: Path) -> None:
+    """Write host:port to the file, all at once, and serve until SIGTERM or SIGINT."""
     client = AdminClient({"bootstrap.servers": "built in", "test.mock.num.brokers": 1})
     (broker,) = client.list_topics(timeout=10).brokers.values()
     unfinished = address_file.with_suffix(".new")

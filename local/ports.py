@@ -10,6 +10,7 @@ from local.problem import Problem
 
 
 def require_free(ports: Iterable[int]) -> None:
+    """`Problem` says for each taken port who has it."""
     if taken := [port for port in ports if not _is_free(port)]:
         raise Problem("\n".join(f"Port {port} is taken by {_owner(port)}." for port in taken))
 

@@ -22,10 +22,12 @@ SETTINGS = {
 
 
 def home(instance: Instance) -> Path:
+    """The folder of the four data folders, where the user who runs Postgres can reach it."""
     return (instance.short_folder if other_user() else instance.folder) / "postgres"
 
 
 def programs(instance: Instance) -> list[Program]:
+    """One process for each database; `prepare` has to come before their start."""
     return [_program(instance, database) for database in DATABASES]
 
 
@@ -85,7 +87,7 @@ def _create_cluster(instance: Instance, database: Database) -> None:
                 *("--auth=scram-sha-256", f"--username={database.user}", f"--pwfile={password_file}"),
             ],
         )
-        create = f"CREATE DATABASE {database.name} OWNER {database.user};\n"
+        create = f"create database {database.name} owner {database.user};\n"
         _run(instance, database, [bin_folder / "postgres", "--single", "-D", unfinished, "postgres"], create)
     finally:
         password_file.unlink()

@@ -33,10 +33,12 @@ def _candidates() -> Iterable[Path]:
 
 
 def description() -> str:
+    """Version and folder, for the console."""
     return f"Postgres {_version()} from {binaries()}"
 
 
 def major_version() -> str:
+    """Such as `16`: what PG_VERSION in a data folder has to say."""
     return _version().split(".")[0]
 
 

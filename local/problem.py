@@ -11,6 +11,7 @@ class Problem(Exception):
 
 @contextmanager
 def full_disk_is_a_problem() -> Iterator[None]:
+    """Raise `Problem` in place of an OSError for a full disk or a used-up quota; pass on any other."""
     try:
         yield
     except OSError as error:

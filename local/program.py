@@ -15,6 +15,8 @@ Probe = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Program:
+    """`ports` must be free before it starts; `user` None is whoever runs this; `stop_signal` goes without SIG."""
+
     name: str
     command: tuple[str, ...]
     ports: tuple[int, ...]
@@ -27,6 +29,8 @@ class Program:
 
 
 def answers_sql(database: Database, port: int) -> Probe:
+    """A probe that logs in as the owner, within 2 seconds."""
+
     async def probe() -> None:
         connection = await asyncpg.connect(
             host=HOST, port=port, user=database.user, password=database.password, database=database.name, timeout=2
@@ -37,6 +41,8 @@ def answers_sql(database: Database, port: int) -> Probe:
 
 
 def answers_kafka(broker: Callable[[], str]) -> Probe:
+    """A probe that asks for metadata; `broker` is called each time, since a stand-in's address comes late."""
+
     async def probe() -> None:
         client = AIOKafkaClient(bootstrap_servers=broker(), request_timeout_ms=2000)
         try:
@@ -48,6 +54,8 @@ def answers_kafka(broker: Callable[[], str]) -> Probe:
 
 
 def answers_http(url: str) -> Probe:
+    """A probe that wants a 2xx from `url`/readyz, within 2 seconds."""
+
     async def probe() -> None:
         async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
             (await client.get(f"{url}/readyz")).raise_for_status()

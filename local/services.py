@@ -11,6 +11,7 @@ from local.program import Program, answers_http
 
 
 def programs(instance: Instance, replicas: int, kafka_broker: str) -> list[Program]:
+    """One process for each replica; the second of order-service is called order-service-2."""
     return [_program(instance, service, replica, kafka_broker) for service in SERVICES for replica in range(replicas)]
 
 

@@ -29,6 +29,7 @@ logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def up(instance: Instance, replicas: int = 1, only_infra: bool = False) -> None:
+    """Start what is missing and wait for it; `Problem` if it fails, and then a stack that was down is down again."""
     with _alone(instance, "change"):
         supervisor = Supervisor(instance)
         if supervisor.runs_exactly(_programs(instance, replicas, only_infra)):
@@ -45,6 +46,7 @@ def up(instance: Instance, replicas: int = 1, only_infra: bool = False) -> None:
 
 
 def down(instance: Instance) -> None:
+    """Stop the services first, then Postgres and Kafka; stored data stays."""
     with _alone(instance, "change"), _undisturbed():
         _stop(Supervisor(instance))
 

@@ -61,6 +61,8 @@ stdout_logfile_backups=1
 
 @dataclass(frozen=True)
 class State:
+    """One process as supervisord sees it; `pid` is 0 if it does not run."""
+
     name: str
     state: str
     pid: int
@@ -68,6 +70,8 @@ class State:
 
 
 class Supervisor:
+    """The supervisord of one instance, reached by its socket; nothing is remembered between calls."""
+
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self.configuration = instance.folder / "supervisord.conf"
@@ -79,20 +83,24 @@ class Supervisor:
         return ServerProxy("http://localhost", transport=SupervisorTransport(serverurl=self.url)).supervisor
 
     def is_running(self) -> bool:
+        """False also if nobody answers, or while it shuts down."""
         try:
             return bool(self._rpc.getState()["statename"] == "RUNNING")
         except (OSError, Error):
             return False
 
     def states(self) -> list[State]:
+        """Every process that it knows, alive or not; none if supervisord does not run."""
         if not self.is_running():
             return []
         return [State(i["name"], i["statename"], i["pid"], i["description"]) for i in self._rpc.getAllProcessInfo()]
 
     def log(self, name: str) -> Path:
+        """Where the process's stdout and stderr go; the file may not exist yet."""
         return self.instance.logs / f"{name}.log"
 
     def runs_exactly(self, programs: Iterable[Program]) -> bool:
+        """True if these programs, unchanged and no others, are configured and all RUNNING."""
         text = self._text(programs)
         is_same = self.configuration.exists() and self.configuration.read_text() == text
         return is_same and self.is_running() and all(process.state == "RUNNING" for process in self.states())
@@ -124,6 +132,7 @@ class Supervisor:
         wait_until(lambda: not any(p.name in names and p.state in ALIVE for p in self.states()), STOP_SECONDS + 10)
 
     def send(self, name: str, number: signal.Signals) -> None:
+        """Signal the process and its children; `Problem` if it does not run."""
         process = next((p for p in self.states() if p.name == name), None)
         if not process or not process.pid:
             known = ", ".join(p.name for p in self.states()) or "nothing at all"
@@ -131,6 +140,7 @@ class Supervisor:
         self._signal(process.pid, number)
 
     def shut_down(self) -> None:
+        """Stop supervisord and all that it started, also what an earlier one left behind."""
         if self.is_running():
             daemon = psutil.Process(self._rpc.getPID())
             self._rpc.shutdown()
@@ -209,6 +219,7 @@ def _escape(text: str) -> str:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    """Look every 50 ms; `Problem` if it is still false after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

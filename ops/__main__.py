@@ -16,6 +16,7 @@ app.command()(republish.republish)
 
 
 def main() -> None:
+    """Say a `Problem`, or that Kafka or a database is away, on stderr and exit 1."""
     logs.configure("ops", "INFO")
     try:
         app()

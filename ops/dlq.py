@@ -55,6 +55,8 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be 
 
 @dataclass(frozen=True)
 class Stack:
+    """The broker as host:port, the orchestrator as a URL."""
+
     kafka_broker: str
     orchestrator: str
 
@@ -78,6 +80,7 @@ def where(
     kafka_broker: Annotated[str, typer.Option(envvar="KAFKA_BROKER", help="By default at its port here.")] = "",
     orchestrator: Annotated[str, typer.Option(envvar="ORCHESTRATOR_URL", help="By default at its port here.")] = "",
 ) -> None:
+    """The addresses that are given, else those of this machine at the port offset."""
     instance = Instance(port_offset=port_offset)
     broker = kafka_broker or f"127.0.0.1:{instance.kafka_port}"
     context.obj = Stack(broker, orchestrator or instance.url(ORCHESTRATOR))

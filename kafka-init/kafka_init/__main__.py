@@ -16,11 +16,14 @@ logger = logging.getLogger("kafka_init")
 
 
 class Settings(BaseSettings):
+    """From the environment: the broker as host:port, and for how long an absent one is tried again."""
+
     kafka_broker: str = "localhost:9092"
     broker_wait_seconds: PositiveFloat = 120
 
 
 async def try_once(settings: Settings) -> list[str]:
+    """The names of the topics created; KafkaError or TimeoutError if a second try may help, else TopicsError."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_broker, request_timeout_ms=10_000)
     try:
         await admin.start()
@@ -30,6 +33,7 @@ async def try_once(settings: Settings) -> list[str]:
 
 
 async def try_until_it_works(settings: Settings) -> list[str]:
+    """`try_once` until no KafkaError or TimeoutError comes; after `broker_wait_seconds` the last one is raised."""
     deadline = monotonic() + settings.broker_wait_seconds
     while True:
         try:
@@ -42,6 +46,7 @@ async def try_until_it_works(settings: Settings) -> list[str]:
 
 
 def main() -> int:
+    """The exit code: 0 if the broker has every topic, else 1."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is said here, once
     settings = Settings()

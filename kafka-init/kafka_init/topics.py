@@ -23,6 +23,8 @@ class TopicsError(Exception):
 
 
 def declared_topics() -> dict[str, NewTopic]:
+    """By name, with partitions, replication factor and config."""
+
     def topic(name: str, group: dict[str, Any]) -> NewTopic:
         config = {key: str(value) for key, value in group["config"].items()}
         return NewTopic(name, group["partitions"], group["replication-factor"], topic_configs=config)
@@ -55,6 +57,7 @@ async def usable_topics(admin: AIOKafkaAdminClient) -> dict[str, int]:
 
 
 def refuse_too_few_partitions(declared: dict[str, NewTopic], existing: dict[str, int]) -> None:
+    """TopicsError if a topic has fewer partitions than declared; more are left as they are."""
     wanted = {name: topic.num_partitions for name, topic in declared.items() if name in existing}
     too_few = [f"{name} has {existing[name]} of {n}" for name, n in wanted.items() if existing[name] < n]
     if too_few:
