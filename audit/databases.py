@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import asyncpg
@@ -79,30 +79,32 @@ async def snapshots(where: list[Address]) -> AsyncIterator[Snapshots]:
         yield Snapshots(*connections)
 
 
+async def login(address: Address, session: Mapping[str, str] | None = None) -> Connection:
+    """A connection, with these settings for its session."""
+    return await asyncpg.connect(
+        host=address.host,
+        port=address.port,
+        database=address.database,
+        user=address.user,
+        password=address.password,
+        timeout=10,
+        server_settings=dict(session or {}),
+    )
+
+
 async def _connect(address: Address) -> Connection:
+    reader = replace(address, user=ROLE, password=PASSWORD)
     try:
-        return await _login(address, ROLE, PASSWORD, SESSION)
+        return await login(reader, SESSION)
     except asyncpg.InvalidAuthorizationSpecificationError:
         await _create_role(address)
-        return await _login(address, ROLE, PASSWORD, SESSION)
+        return await login(reader, SESSION)
 
 
 async def _create_role(address: Address) -> None:
-    owner = await _login(address, address.user, address.password, {})
+    owner = await login(address)
     with suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
         await owner.execute(f"create role {ROLE} login password '{PASSWORD}'")
     await owner.execute(f"alter role {ROLE} set default_transaction_read_only = on")
     await owner.execute(f"grant pg_read_all_data to {ROLE}")
     await owner.close()
-
-
-async def _login(address: Address, user: str, password: str, session: dict[str, str]) -> Connection:
-    return await asyncpg.connect(
-        host=address.host,
-        port=address.port,
-        database=address.database,
-        user=user,
-        password=password,
-        timeout=10,
-        server_settings=session,
-    )

@@ -52,7 +52,7 @@ class Target:
 
 
 def targets(ours: Result, textbook: Result) -> list[Target]:
-    """Those of docs/performance.md."""
+    """What this project has set itself, from what a prototype reached; the last three on a quiet machine."""
     mine, theirs = by_name(ours), by_name(textbook)
 
     def ratio(callers: str, measure: str) -> float:

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from itertools import pairwise
 
-from audit.databases import Address, addresses
+from audit.databases import Address, addresses, login
+from bench import consistent
 from bench.load import Plan
 from bench.report import Result
 from bench.session import cell, console, ports
 from local.instance import Instance
-from tests.audit import consistent
 
 CALLERS = (16, 64)
 MEMORY_CELLS = 10
@@ -48,7 +48,7 @@ async def memory(instance: Instance, sagas: int) -> Result:
 async def _bytes(where: list[Address]) -> dict[str, int]:
     sizes = {}
     for address in where:
-        connection = await consistent.connect(address)
+        connection = await login(address)
         sizes[address.database] = await connection.fetchval("select pg_database_size(current_database())")
         await connection.close()
     return sizes

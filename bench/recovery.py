@@ -6,9 +6,10 @@ from importlib.resources import files
 from time import monotonic
 from typing import Any
 
-from audit.databases import Address, addresses
-from bench import books, counters
+from audit.databases import Address, addresses, login
+from bench import books, consistent, counters
 from bench.cell import Cell
+from bench.consistent import LOG, REQUESTS
 from bench.load import Plan
 from bench.measure import measure
 from bench.report import machine
@@ -16,15 +17,13 @@ from bench.session import RESULTS, console, ports
 from bench.stack import ours, running
 from chassis import migrations
 from local.instance import ORCHESTRATOR, ORDER, Instance
-from tests.audit import consistent
-from tests.audit.consistent import LOG, REQUESTS
 
 NEWCOMERS = 4
 NEWCOMERS_SECONDS = 30
 END_SECONDS = 1800
 LOOK_SECONDS = 0.5
 EVERY_FIFTH = 5
-"""Of the sagas of tests/audit/consistent.py: its script is a success. Here it stands still after ChargePayment."""
+"""Of the sagas of bench/consistent.py: its script is a success. Here it stands still after ChargePayment."""
 
 ONLY_BEGUN = f"""
 alter view pg_temp.events rename to whole_events;
@@ -80,13 +79,13 @@ async def recover(instance: Instance, broker: str, sagas: int) -> Recovery:
 
 
 async def _migrate(package: str, address: Address) -> None:
-    connection = await consistent.connect(address)
+    connection = await login(address)
     await migrations.apply(connection, (files("chassis") / "migrations", files(package) / "migrations"))
     await connection.close()
 
 
 async def _begin(address: Address, statements: tuple[str, ...], sagas: int) -> None:
-    connection = await consistent.connect(address)
+    connection = await login(address)
     await connection.execute("set synchronous_commit = off; set session_replication_role = replica")
     await connection.execute("set enable_nestloop = off")  # how many rows the views have cannot be guessed
     await connection.execute(consistent.FUNCTIONS.format(first=1, last=sagas * EVERY_FIFTH))

@@ -40,24 +40,25 @@ def interleaved(commands: Commands, port_offset: int, rounds: int, seconds: floa
 def scaled_out(port_offset: int, rounds: int, seconds: float, folder: Path) -> Result:
     """1, 2 and 4 of each service, in turn; the callers are spread over the orchestrators.
 
-    So many in all, which makes batches smaller the more replicas share them, and so many for each, which does not.
+    Each once with 64 callers in all, so that batches shrink as replicas are added, and once with 64 for each, so that
+    they do not.
     """
     result = Result("replicas")
     for number in range(1, rounds + 1):
         console.rule(f"round {number} of {rounds}")
         for replicas in REPLICAS:
-            stack = ("--replicas", str(replicas))
+            options = ("--replicas", str(replicas))
             callers = ",".join(map(str, sorted({CALLERS, CALLERS * replicas})))
-            command = ("run", "--audit", "--callers", callers, "--seconds", str(seconds), *stack)
-            result.cells += _fresh(port_offset, stack, command, folder / f"replicas-{replicas}-{number}.json").cells
+            command = ("run", "--audit", "--callers", callers, "--seconds", str(seconds), *options)
+            result.cells += _fresh(port_offset, options, command, folder / f"replicas-{replicas}-{number}.json").cells
     result.write(folder / "replicas.json")
     return result
 
 
-def _fresh(port_offset: int, stack: Sequence[str], command: Sequence[str], out: Path) -> Result:
+def _fresh(port_offset: int, options: Sequence[str], command: Sequence[str], out: Path) -> Result:
     out.unlink(missing_ok=True)
     local = (sys.executable, "-m", "local", "--instance", STACK, "--port-offset", str(port_offset), "--measured")
     bench = (sys.executable, "-m", "bench", *command, "--out", str(out))
-    if subprocess.run([*local, "run", *stack, *bench], cwd=ROOT).returncode:
+    if subprocess.run([*local, "run", *options, *bench], cwd=ROOT).returncode:
         raise InvalidRun(f"this run does not count: {' '.join(command)}")
     return Result.read(out)

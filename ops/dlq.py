@@ -95,14 +95,15 @@ def list_open(
 ) -> None:
     """The open dead letters: what failed, why, whose it is, and whether that saga still waits for it."""
 
+    wanted = Wanted(None, topic, saga)
+
     async def look() -> list[dict[str, Any]]:
         async with connected(context.obj.kafka_broker) as letters, asking(context.obj.orchestrator) as sagas:
             return [
-                report.row(letter, saga := await sagas.of(letter), waits(saga, letter))
-                async for letter in chosen(letters, Wanted(None, topic, saga_id))
+                report.row(letter, found := await sagas.of(letter), waits(found, letter))
+                async for letter in chosen(letters, wanted)
             ]
 
-    saga_id = saga
     rows = asyncio.run(look())
     if as_json:
         print(json.dumps(rows, indent=2))

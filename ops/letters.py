@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from chassis.kafka import count_in, header_texts
+from chassis.kafka import count_in, header_texts, uuid_of
 from kafka_init.topics import declared_topics
 from local.problem import Problem
 
@@ -170,13 +170,6 @@ async def connected(kafka_broker: str) -> AsyncIterator[DeadLetters]:
     finally:
         await producer.stop()
         await consumer.stop()
-
-
-def uuid_of(text: object) -> UUID | None:
-    """The id that a stranger's text is, if it is one."""
-    with suppress(ValueError):
-        return UUID(text) if isinstance(text, str) else None
-    return None
 
 
 def _letter(record: ConsumerRecord) -> Letter | None:

@@ -4,19 +4,16 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 
-import asyncpg
 import structlog
 import typer
 
+from audit.databases import SERVICES, Address, Connection, addresses, login
 from kafka_init.topics import declared_topics
-from local.instance import HOST, SERVICES, Instance, Service
 from local.problem import Problem
 
 log = structlog.get_logger()
-
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 PATIENCE_SECONDS: Final = 60
 LOOK_EVERY_SECONDS: Final = 0.2
@@ -60,54 +57,45 @@ def republish(
     In batches, each when the relay has sent most of the one before, so that customers are not turned away.
     A run that was stopped goes on with its own --until: what it has had sent again is newer than that.
     """
-    chosen = [each for each in SERVICES if service in (None, each.name)]
-    if not chosen:
-        raise Problem(f"There is no service {service}: it is one of {', '.join(each.name for each in SERVICES)}.")
+    databases = dict(zip(SERVICES, addresses(port_offset), strict=True))
+    if service not in (None, *databases):
+        raise Problem(f"There is no service {service}: it is one of {', '.join(databases)}.")
     until = until or datetime.now(UTC)
-    instance = Instance(port_offset=port_offset)
     try:
-        for each in chosen:
-            asyncio.run(_republish(instance, each, since, until, batch, dry_run))
+        for name in databases if service is None else [service]:
+            asyncio.run(_republish(name, databases[name], since, until, batch, dry_run))
     except BaseException:
         log.warning("stopped; to go on, say the same with --until", since=since.isoformat(), until=until.isoformat())
         raise
 
 
 async def _republish(
-    instance: Instance, service: Service, since: datetime, until: datetime, batch: int, dry_run: bool
+    service: str, address: Address, since: datetime, until: datetime, batch: int, dry_run: bool
 ) -> None:
-    database = service.database
-    connection = await asyncpg.connect(
-        host=HOST,
-        port=instance.port(database),
-        user=database.user,
-        password=database.password,
-        database=database.name,
-        timeout=5,
-    )
+    connection = await login(address)
     try:
         until = min(until, await connection.fetchval("select now()"))
         what = (since, until, list(declared_topics()))
         found = {row["destination"]: row["count"] for row in await connection.fetch(COUNT, *what)}
-        log.info("published to Kafka", outbox=service.name, messages=sum(found.values()), topics=found)
+        log.info("published to Kafka", outbox=service, messages=sum(found.values()), topics=found)
         if dry_run:
             return
         due: Counter[str] = Counter()
         while rows := await connection.fetch(MAKE_DUE, *what, batch):
             due.update(row["destination"] for row in rows)
-            log.info("made due again", outbox=service.name, messages=due.total(), of=sum(found.values()))
+            log.info("made due again", outbox=service, messages=due.total(), of=sum(found.values()))
             await _relay_catches_up(connection, service, batch)
-        log.info("sent again", outbox=service.name, messages=due.total(), topics=dict(due))
+        log.info("sent again", outbox=service, messages=due.total(), topics=dict(due))
     finally:
         await connection.close()
 
 
-async def _relay_catches_up(connection: Connection, service: Service, batch: int) -> None:
+async def _relay_catches_up(connection: Connection, service: str, batch: int) -> None:
     """Wait until less than half a batch is unsent; `Problem` when the relay does not move."""
     least, moved_at = None, monotonic()
     while (unsent := await connection.fetchval(COUNT_UNSENT)) >= max(batch // 2, 1):
         if least is None or unsent < least:
             least, moved_at = unsent, monotonic()
         if monotonic() > moved_at + PATIENCE_SECONDS:
-            raise Problem(f"{unsent} messages of {service.name} stay unsent: are it and Kafka up?")
+            raise Problem(f"{unsent} messages of {service} stay unsent: are it and Kafka up?")
         await asyncio.sleep(LOOK_EVERY_SECONDS)

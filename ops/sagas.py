@@ -7,7 +7,8 @@ from uuid import UUID
 
 import httpx
 
-from ops.letters import Letter, uuid_of
+from chassis.kafka import uuid_of
+from ops.letters import Letter
 
 Saga: TypeAlias = dict[str, Any]
 """As GET /sagas/{id} answers; without a status where nothing can be said, with `unknown` saying why."""

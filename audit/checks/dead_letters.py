@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from audit.databases import Connection
 from audit.look import Look
 from audit.report import Finding, Verdict
+from chassis.kafka import header_texts, uuid_of
 
 MOST = 10_000
 MARKERS = ("redriven", "dropped")
@@ -39,12 +40,12 @@ async def open_letters(look: Look, verdict: Verdict) -> None:
 async def _look_into(consumer: AIOKafkaConsumer, topic: str, database: Connection, verdict: Verdict) -> None:
     letters: dict[str, tuple[UUID | None, Finding]] = {}
     async for record in _records(consumer, topic):
-        place, headers = f"{record.topic}/{record.partition}/{record.offset}", _texts(record)
+        place, headers = f"{record.topic}/{record.partition}/{record.offset}", header_texts(record)
         if named := [headers[marker] for marker in MARKERS if marker in headers]:
             letters.pop(named[0], None)
         else:
             verdict.looked += 1
-            letters[place] = _uuid(headers.get("message-id")), _finding(place, record, headers)
+            letters[place] = uuid_of(headers.get("message-id")), _finding(place, record, headers)
     message_ids = [message_id for message_id, _ in letters.values() if message_id]
     handled = {row["message_id"] for row in await database.fetch(HANDLED, message_ids)}
     still_open = [finding for message_id, finding in letters.values() if message_id not in handled]
@@ -58,7 +59,7 @@ def _finding(place: str, record: ConsumerRecord, headers: Mapping[str, str]) -> 
     with suppress(orjson.JSONDecodeError):
         body = parsed if isinstance(parsed := orjson.loads(record.value or b""), dict) else {}
     key = (record.key or b"").decode(errors="replace")
-    saga_id, order_id = _uuid(body.get("sagaId")) or _uuid(key), _uuid(body.get("orderId"))
+    saga_id, order_id = uuid_of(body.get("sagaId")) or uuid_of(key), uuid_of(body.get("orderId"))
     return Finding(what, f'make dlq ARGS="show {place}", then redrive or drop it', saga_id, order_id)
 
 
@@ -76,13 +77,3 @@ async def _records(consumer: AIOKafkaConsumer, topic: str) -> AsyncIterator[Cons
                 for record in records:
                     if record.offset < ends[partition]:
                         yield record
-
-
-def _texts(record: ConsumerRecord) -> dict[str, str]:
-    return {name: value.decode(errors="replace") for name, value in record.headers if value is not None}
-
-
-def _uuid(text: object) -> UUID | None:
-    with suppress(ValueError):
-        return UUID(str(text))
-    return None

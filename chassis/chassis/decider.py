@@ -36,6 +36,6 @@ class Decider(Protocol[Row]):
     def save(self, rows: list[Row]) -> list[Write]:
         """How these changed rows are written; each only if its stored version is the one that was decided on."""
 
-    def stored(self, row: Row) -> Row | None:
+    def remembered(self, row: Row) -> Row | None:
         """A row that was saved, as the next message finds it; None: not worth remembering."""
         return replace(row, version=row.version + 1)  # type: ignore[type-var, attr-defined]

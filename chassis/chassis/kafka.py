@@ -42,7 +42,7 @@ def message_id_of(record: ConsumerRecord, headers: Mapping[str, str]) -> UUID:
 
     With its time, since a log that was lost begins at offset 0 again.
     """
-    given = _uuid(headers.get("message-id"))
+    given = uuid_of(headers.get("message-id"))
     place = f"{record.topic}/{record.partition}/{record.offset}@{record.timestamp}"
     return given or uuid5(NAMESPACE_URL, f"kafka:{place}")
 
@@ -51,6 +51,13 @@ def count_in(headers: Mapping[str, str], name: str) -> int:
     """A header that counts something; 0 without one, or if somebody wrote nonsense there."""
     text = headers.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def uuid_of(text: object) -> UUID | None:
+    """The id that a stranger's text is, if it is one."""
+    with suppress(ValueError):
+        return UUID(text) if isinstance(text, str) else None
+    return None
 
 
 def from_record(record: ConsumerRecord, reads: Mapping[str, type[Body]]) -> Message:
@@ -67,7 +74,7 @@ def from_record(record: ConsumerRecord, reads: Mapping[str, type[Body]]) -> Mess
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         raise InvalidRecord(problems) from error
-    return Message(body, message_id_of(record, found), _uuid(found.get("causation-id")), found.get("traceparent"))
+    return Message(body, message_id_of(record, found), uuid_of(found.get("causation-id")), found.get("traceparent"))
 
 
 def partition_of(key: UUID, partitions: int) -> int:
@@ -115,9 +122,3 @@ def require_fetcher(kafka: AIOKafkaConsumer) -> None:
 def choose_partition(key: bytes | None, partitions: Sequence[int], _: Sequence[int]) -> int:
     """By the key, as aiokafka's own does, whose hash is written in Python."""
     return partitions[crc32(key or b"") % len(partitions)]
-
-
-def _uuid(text: str | None) -> UUID | None:
-    with suppress(ValueError):
-        return UUID(text) if text else None
-    return None

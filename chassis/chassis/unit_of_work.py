@@ -99,7 +99,7 @@ class UnitOfWork(Generic[Row]):
         crash_point("batch.committed", types)
         metrics.batch_size.observe(len(messages))
         for key, row in changed.items():
-            self._memory.keep(key, self._decider.stored(row))
+            self._memory.keep(key, self._decider.remembered(row))
         self._publish(sent)
         self._committed(list(changed.values()))
         return [

@@ -71,7 +71,7 @@ class Checkouts(Decider[Checkout]):
             *([outbox.withdraw(resolved)] if resolved else []),
         ]
 
-    def stored(self, row: Checkout) -> Checkout | None:
+    def remembered(self, row: Checkout) -> Checkout | None:
         """Its log is written; a saga that has ended hears little more."""
         if row.saga.status is not Status.RUNNING:
             return None

@@ -6,19 +6,20 @@ from uuid import uuid4
 
 import pytest
 
-from audit.databases import Address
-from tests.audit import consistent
+from audit.databases import Address, addresses
+from bench import consistent
 from tests.audit.seeded import SAGAS, Books
+from tests.support.stack import OFFSET
 
 
 @pytest.fixture(scope="session")
 def audited() -> Iterator[list[Address]]:
     """Four databases for the whole run; gone afterwards."""
-    name = f"audit_{uuid4().hex[:12]}"
+    name, beside = f"audit_{uuid4().hex[:12]}", addresses(OFFSET)
     try:
-        yield asyncio.run(consistent.create(name))
+        yield asyncio.run(consistent.create(name, beside))
     finally:
-        asyncio.run(consistent.drop(name))
+        asyncio.run(consistent.drop(name, beside))
 
 
 @pytest.fixture

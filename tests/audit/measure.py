@@ -13,18 +13,19 @@ from uuid import uuid4
 from rich.console import Console
 
 from audit.auditor import audit
+from audit.databases import addresses
 from audit.look import Options
 from audit.report import show
-from tests.audit import consistent
-from tests.support.stack import KAFKA_BROKER
+from bench import consistent
+from tests.support.stack import KAFKA_BROKER, OFFSET
 
 console = Console(width=120, highlight=False)
 
 
 async def measure(sagas: int) -> None:
-    name = f"audit_{uuid4().hex[:12]}"
+    name, beside = f"audit_{uuid4().hex[:12]}", addresses(OFFSET)
     try:
-        where = await consistent.create(name)
+        where = await consistent.create(name, beside)
         started = time.monotonic()
         await consistent.fill(where, sagas)
         for address in where:
@@ -37,7 +38,7 @@ async def measure(sagas: int) -> None:
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
             console.print(f"{time.process_time() - cpu:.1f} s of CPU in Python, at most {memory} MB")
     finally:
-        await consistent.drop(name)
+        await consistent.drop(name, beside)
 
 
 if __name__ == "__main__":

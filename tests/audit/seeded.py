@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from audit.auditor import audit
-from audit.databases import Address
+from audit.databases import Address, login
 from audit.look import Options
 from audit.report import Finding, Verdict
-from tests.audit import consistent
+from bench import consistent
 from tests.support.stack import KAFKA_BROKER
 
 SAGAS = 25
@@ -38,7 +38,7 @@ class Books:
 
     async def ids(self, n: int) -> tuple[UUID, UUID]:
         """(saga id, order id) of the n-th saga."""
-        connection = await consistent.connect(self.addresses[0])
+        connection = await login(self.addresses[0])
         row = await connection.fetchrow("select saga_id, order_id from sagas where start ->> 'userId' = $1", f"u{n}")
         await connection.close()
         assert row

@@ -60,7 +60,7 @@ SLEEP = "insert into inbox select gen_random_uuid() where pg_sleep($1) is null"
 class Forgetful(Counters):
     """Remembers nothing of what it has written, as if another process had."""
 
-    def stored(self, _: Counter) -> None:
+    def remembered(self, _: Counter) -> None:
         return None
 
 

@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import files
 
-import asyncpg
-
-from audit.databases import Address, addresses
+from audit.databases import Address, login
 from chassis import migrations
-from tests.support.stack import OFFSET
 
 PACKAGES = ("saga_orchestrator", "order_service", "payment_service", "inventory_service")
 TABLES = (("saga_events", "checkout_requests", "sagas"), ("orders",), ("payments",), ("reservations",))
@@ -95,20 +92,20 @@ STATEMENTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-async def create(name: str) -> list[Address]:
+async def create(name: str, beside: list[Address]) -> list[Address]:
     """Four empty databases of this name beside the services' own, with the services' tables."""
-    where = [replace(cluster, database=name) for cluster in addresses(OFFSET)]
-    for cluster, address, package in zip(addresses(OFFSET), where, PACKAGES, strict=True):
+    where = [replace(cluster, database=name) for cluster in beside]
+    for cluster, address, package in zip(beside, where, PACKAGES, strict=True):
         await execute(cluster, f"create database {name}")
-        connection = await connect(address)
+        connection = await login(address)
         await migrations.apply(connection, (files("chassis") / "migrations", files(package) / "migrations"))
         await connection.close()
     return where
 
 
-async def drop(name: str) -> None:
+async def drop(name: str, beside: list[Address]) -> None:
     """Remove them."""
-    for cluster in addresses(OFFSET):
+    for cluster in beside:
         await execute(cluster, f"drop database if exists {name} with (force)")
 
 
@@ -125,7 +122,7 @@ async def fill(where: list[Address], sagas: int, after: int = 0) -> None:
 
 async def _fill(address: Address, statements: tuple[str, ...], sagas: int, after: int) -> None:
     for first in range(after + 1, sagas + 1, AT_ONCE):
-        connection = await connect(address)
+        connection = await login(address)
         await connection.execute("set synchronous_commit = off; set session_replication_role = replica")
         await connection.execute(FUNCTIONS.format(first=first, last=min(first + AT_ONCE - 1, sagas)))
         for statement in statements:
@@ -135,13 +132,6 @@ async def _fill(address: Address, statements: tuple[str, ...], sagas: int, after
 
 async def execute(address: Address, statement: str, *args: object) -> None:
     """One statement, as the owner."""
-    connection = await connect(address)
+    connection = await login(address)
     await connection.execute(statement, *args)
     await connection.close()
-
-
-async def connect(address: Address) -> "asyncpg.Connection[asyncpg.Record]":
-    """As the owner."""
-    return await asyncpg.connect(
-        host=address.host, port=address.port, user=address.user, password=address.password, database=address.database
-    )
