@@ -12,10 +12,10 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 LOCAL := $(BIN)/python -m local
 TEST_SETTINGS := OPERATOR_TOKEN=test-operator RETRY_DELAYS_SECONDS='{"5s":1,"30s":2,"5m":3}'
-TEST_STACK := $(TEST_SETTINGS) $(LOCAL) --instance test --port-offset 10000 run --replicas $(REPLICAS)
-GATE_STACK := $(LOCAL) --instance gate --port-offset 16000 --measured run
-BENCH_STACK := $(LOCAL) --instance measured --port-offset 15000 --measured run
-CHAOS_STACK := $(LOCAL) --instance chaos --port-offset 21000 run --only infra
+TEST_STACK := $(TEST_SETTINGS) $(LOCAL) --instance test run --replicas $(REPLICAS)
+GATE_STACK := $(LOCAL) --instance gate --measured run
+BENCH_STACK := $(LOCAL) --instance measured --measured run
+CHAOS_STACK := $(LOCAL) --instance chaos run --only infra
 
 .PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
 .PHONY: dlq republish test-gate bench-textbook bench-levers bench-gate bench-growth bench-scale bench-docs
@@ -52,11 +52,7 @@ logs: $(STAMP) ## show the end of the logs (SERVICE=order-service: of one)
 	@$(LOCAL) logs $(SERVICE)
 
 clean: $(STAMP) ## stop everything, remove what the stacks have stored and what the tools have cached
-	@$(LOCAL) --instance test clean
-	@$(LOCAL) --instance gate --port-offset 16000 clean
-	@$(LOCAL) --instance measured --port-offset 15000 clean
-	@$(LOCAL) --instance chaos --port-offset 21000 clean
-	@$(LOCAL) --instance default clean
+	@for instance in default test measured gate chaos; do $(LOCAL) --instance $$instance clean; done
 	@rm -rf .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 check: $(STAMP) ## lint, types, imports, Dockerfiles, compose file

@@ -50,13 +50,10 @@ async def read(instance: Instance) -> Books:
 
 async def connect(instance: Instance, database: Database, name: str | None = None) -> "asyncpg.Connection[Any]":
     """To the service's database, or to another one of its cluster."""
-    return await asyncpg.connect(
-        host=HOST,
-        port=instance.port(database),
-        user=database.user,
-        password=database.password,
-        database=name or database.name,
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(
+        **instance.login(database) | {"database": name or database.name}
     )
+    return connection
 
 
 async def _database(instance: Instance, database: Database) -> dict[str, float]:

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-BENCH_OFFSET = 15000
+from local.instance import PORT_OFFSETS
+
+BENCH_OFFSET = PORT_OFFSETS["measured"]
 PortOffset = Annotated[int, typer.Option(envvar="PORT_OFFSET", help="Added to every port.")]
 Broker = Annotated[str, typer.Option(envvar="KAFKA_BROKER")]
 Seconds = Annotated[float, typer.Option(help="Of each cell.")]

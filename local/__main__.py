@@ -13,11 +13,9 @@ from rich.table import Table
 
 from local import demo as scenarios
 from local import kafka, stack
-from local.instance import DATABASES, ORCHESTRATOR, Instance
+from local.instance import DATABASES, ORCHESTRATOR, PORT_OFFSETS, Instance
 from local.problem import Problem, full_disk_is_a_problem
 from local.supervisor import Supervisor
-
-KNOWN_OFFSETS = {"default": 0, "test": 10000}
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True)
@@ -51,7 +49,7 @@ def choose(
 ) -> None:
     """Which instance the command is about; `Problem` for an unknown name without a port offset."""
     if port_offset is None:
-        port_offset = KNOWN_OFFSETS.get(instance)
+        port_offset = PORT_OFFSETS.get(instance)
     if port_offset is None:
         raise Problem(f"Say --port-offset too, so that instance {instance} does not take the ports of another.")
     context.obj = Instance(instance, port_offset, measured)

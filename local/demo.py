@@ -12,7 +12,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from local.instance import HOST, INVENTORY, ORCHESTRATOR, ORDER, PAYMENT, SERVICES, Instance, Service
+from local.instance import INVENTORY, ORCHESTRATOR, ORDER, PAYMENT, SERVICES, Instance, Service
 from local.problem import Problem
 
 TABLES = {ORDER: "orders", PAYMENT: "payments", INVENTORY: "reservations", ORCHESTRATOR: "sagas"}
@@ -125,11 +125,7 @@ async def _settled_rows(instance: Instance, scenario: Scenario, order_id: UUID) 
 
 
 async def _row(instance: Instance, service: Service, order_id: UUID) -> Row | None:
-    database = service.database
-    port = instance.port(database)
-    connection = await asyncpg.connect(
-        host=HOST, port=port, user=database.user, password=database.password, database=database.name, timeout=5
-    )
+    connection = await asyncpg.connect(**instance.login(service.database), timeout=5)
     try:
         question = f"select {COLUMNS[service]} from {TABLES[service]} where order_id = $1"
         record = await connection.fetchrow(question, order_id)

@@ -5,11 +5,14 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 STATE = ROOT / ".local"
 HOST = "127.0.0.1"
 REPLICA_STEP = 100
+PORT_OFFSETS = {"default": 0, "test": 10000, "measured": 15000, "gate": 16000, "chaos": 21000}
+"""Of the instances that are known, so that they can run beside each other."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,16 @@ class Instance:
     def url(self, service: Service, replica: int = 0) -> str:
         """Scheme, host and port, without a slash at the end."""
         return f"http://{HOST}:{self.port(service, replica)}"
+
+    def login(self, database: Database) -> dict[str, Any]:
+        """What `asyncpg.connect` wants to know, for the owner of the database."""
+        return {
+            "host": HOST,
+            "port": self.port(database),
+            "user": database.user,
+            "password": database.password,
+            "database": database.name,
+        }
 
     def psql(self, database: Database) -> str:
         """The shell command that opens the database, password included."""

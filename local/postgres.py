@@ -46,7 +46,7 @@ def _program(instance: Instance, database: Database) -> Program:
             *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
         ),
         ports=(port,),
-        ready=answers_sql(database, port),
+        ready=answers_sql(instance, database),
         directory=home(instance),
         user=user.pw_name if user else None,
         stop_signal="INT",  # Postgres: disconnect everybody, write everything, stop

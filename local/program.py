@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 from aiokafka.client import AIOKafkaClient
 
-from local.instance import HOST, Database
+from local.instance import Database, Instance
 
 Probe = Callable[[], Awaitable[None]]
 
@@ -28,13 +28,11 @@ class Program:
     stop_signal: str = "TERM"
 
 
-def answers_sql(database: Database, port: int) -> Probe:
+def answers_sql(instance: Instance, database: Database) -> Probe:
     """A probe that logs in as the owner, within 2 seconds."""
 
     async def probe() -> None:
-        connection = await asyncpg.connect(
-            host=HOST, port=port, user=database.user, password=database.password, database=database.name, timeout=2
-        )
+        connection = await asyncpg.connect(**instance.login(database), timeout=2)
         await connection.close()
 
     return probe

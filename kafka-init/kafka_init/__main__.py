@@ -18,7 +18,7 @@ logger = logging.getLogger("kafka_init")
 class Settings(BaseSettings):
     """From the environment: the broker as host:port, and for how long an absent one is tried again."""
 
-    kafka_broker: str = "localhost:9092"
+    kafka_broker: str = "127.0.0.1:9092"
     broker_wait_seconds: PositiveFloat = 120
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import asyncpg
 
-from local.instance import DATABASES, HOST, ORDER, Database
+from local.instance import DATABASES, ORDER, Database
 from tests.chaos import infra
 from tests.chaos.infra import KAFKA
 from tests.chaos.poison import Place, pour
@@ -114,14 +114,7 @@ async def _stopped(server: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _terminated(database: Database) -> AsyncIterator[None]:
-    connection = await asyncpg.connect(
-        host=HOST,
-        port=HERE.port(database),
-        user=database.user,
-        password=database.password,
-        database=database.name,
-        timeout=CONNECT_SECONDS,
-    )
+    connection = await asyncpg.connect(**HERE.login(database), timeout=CONNECT_SECONDS)
     await connection.execute(TERMINATE)
     await connection.close()
     yield

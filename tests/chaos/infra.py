@@ -22,7 +22,7 @@ KAFKA = "kafka"
 SUPERVISOR = Supervisor(HERE)
 PROBES: dict[str, Probe] = {
     KAFKA: answers_kafka(lambda: KAFKA_BROKER),
-    **{database.program: answers_sql(database, HERE.port(database)) for database in DATABASES},
+    **{database.program: answers_sql(HERE, database) for database in DATABASES},
 }
 
 
