@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -48,7 +49,8 @@ class Verdict:
         """Keep what a second look saw too."""
         seen = set(again.findings)
         confirmed = [finding for finding in self.findings if finding in seen]
-        self.count -= len(self.findings) - len(confirmed)
+        if self.findings:  # which may be only the first of `count`
+            self.count = ceil(self.count * len(confirmed) / len(self.findings))
         self.findings = confirmed
 
     def to_dict(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from local.problem import Problem
 from local.program import Program
 from local.services import setting_names
 
-STOP_SECONDS = 20
+STOP_SECONDS = 30
 ALIVE = ("STARTING", "RUNNING", "BACKOFF", "STOPPING")
 
 HEAD = """\

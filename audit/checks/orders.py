@@ -5,6 +5,7 @@ an operator has ended by hand.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 from audit.books import Case
@@ -103,6 +104,9 @@ RULES: Mapping[str, Rule] = {
     "I7": undone_stays_undone,
     "I8": log_replays,
 }
+OF_THE_END = ("I2", "I3", "I4")
+"""The rules that pass over sagas which were resolved by hand."""
+NAMED = 5
 
 
 async def check(look: Look, verdict: Verdict) -> None:
@@ -129,9 +133,14 @@ async def balance(look: Look, verdict: Verdict) -> None:
 
 
 async def resolved_by_hand(look: Look, verdict: Verdict) -> None:
-    """Note the sagas that an operator has ended: their rows are the operator's business."""
-    if by_hand := sum(group.count for case, group in look.books if case.saga and case.saga.by_hand):
-        verdict.notes.append(f"{by_hand:,} sagas were resolved by hand; the rules of a saga's end pass over them")
+    """Note the sagas that an operator has ended, and what is still wrong with them: the operator answers for that."""
+    for case, group in look.books:
+        if case.saga and case.saga.by_hand:
+            by_itself = replace(case.saga, received=case.saga.received - {"Resolve"})
+            wrong = [what for name in OF_THE_END for what, _ in RULES[name](case, by_itself)]
+            orders = ", ".join(str(order) for order, _ in group.ids[:NAMED])
+            more = f" and {group.count - NAMED:,} more" if group.count > NAMED else ""
+            verdict.notes.append(f"resolved by hand: {'; '.join(wrong) or 'all agrees'} (order {orders}{more})")
 
 
 async def strangers(look: Look, verdict: Verdict) -> None:

@@ -36,4 +36,5 @@ def serve(app: HotRoutes, settings: Settings) -> None:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
+        timeout_keep_alive=settings.keep_alive_seconds,
     )

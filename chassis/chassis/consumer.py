@@ -119,6 +119,7 @@ class Consumer:
         for partition in delayed & kafka.assignment():
             records, delay_ms = polled[partition], self._retries.delays[partition.topic] * 1000
             rest_ms = [record.timestamp + delay_ms - now_ms for record in records]
+            rest_ms = [0 if rest > delay_ms else rest for rest in rest_ms]  # its time is still to come: not ours
             ready = next((i for i, rest in enumerate(rest_ms) if rest > 0), len(records))
             if ready < len(records):
                 kafka.seek(partition, records[ready].offset)

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Request
 from uuid_utils.compat import uuid7
 
-from chassis.messages import Command, Message
+from chassis.messages import Command, Message, trace_context
 
 
 def message_from(request: Request, command: Command) -> Message:
@@ -20,4 +20,4 @@ def message_from(request: Request, command: Command) -> Message:
 
 def traceparent_of(request: Request) -> str:
     """The caller's W3C trace context, or the beginning of a new trace."""
-    return request.headers.get("traceparent") or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    return trace_context(request.headers.get("traceparent")) or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from chassis.errors import InvalidRecord
-from chassis.messages import Body, Message
+from chassis.messages import Body, Message, trace_context
 from chassis.settings import Settings
 
 log = structlog.get_logger()
@@ -74,7 +74,8 @@ def from_record(record: ConsumerRecord, reads: Mapping[str, type[Body]]) -> Mess
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         raise InvalidRecord(problems) from error
-    return Message(body, message_id_of(record, found), uuid_of(found.get("causation-id")), found.get("traceparent"))
+    cause, trace = uuid_of(found.get("causation-id")), trace_context(found.get("traceparent"))
+    return Message(body, message_id_of(record, found), cause, trace)
 
 
 def partition_of(key: UUID, partitions: int) -> int:

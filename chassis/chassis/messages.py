@@ -1,5 +1,6 @@
 """The one shape of every message: an envelope (`Message`) around a typed body (`Command` or `Event`)."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from pydantic.alias_generators import to_camel
 from uuid_utils.compat import uuid7
 
+TRACEPARENT: Final = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 SUBMITTER: Final = ""
 """The destination of a reply that goes back to whoever submitted the message, and nowhere else."""
 
@@ -85,6 +87,11 @@ class Message:
     def cause(self, body: Body, message_id: UUID | None = None) -> "Message":
         """A message in the same conversation, caused by this one."""
         return Message(body, message_id or uuid7(), self.id, self.traceparent)
+
+
+def trace_context(text: str | None) -> str | None:
+    """A `traceparent` as W3C Trace Context has it; None for anything else, which we do not pass on."""
+    return text if text and TRACEPARENT.fullmatch(text) else None
 
 
 def by_destination(bodies: Iterable[type[Body]]) -> dict[str, type[Body]]:

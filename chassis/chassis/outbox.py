@@ -43,7 +43,7 @@ with marked as (
 select greatest(0, (select count(*) from unsent) - (select count(*) from marked)) as backlog, leased.*
 from (values (1)) as always left join leased on true"""
 
-WITHDRAW = "update outbox set published_at = now() where key = any($1::uuid[]) and published_at is null"
+WITHDRAW = "delete from outbox where key = any($1::uuid[]) and published_at is null"
 
 
 def write(messages: Sequence[Message], lease_seconds: float) -> Write:
@@ -69,7 +69,7 @@ def write(messages: Sequence[Message], lease_seconds: float) -> Write:
 
 
 def withdraw(keys: Sequence[UUID]) -> Write:
-    """Send nothing more of these sagas; what is on its way just now may still arrive."""
+    """Send nothing more of these sagas; what a transport holds already may still arrive."""
     return Write(WITHDRAW, (sorted(keys),))
 
 

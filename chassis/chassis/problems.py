@@ -92,7 +92,7 @@ BODY_PROBLEMS = {
     "status_413": "the body is too large",
     "status_415": "the body is not application/json",
     "status_422": "some values are wrong",
-    "status_503": "the database is away or the queue is full; nothing was accepted",
+    "status_503": "the queue is full, or the database is away and may have accepted it: repeat with the same id or key",
 }
 """For `responses`: what a route answers that reads a body and submits it."""
 

@@ -28,6 +28,7 @@ class Lane:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.queue: deque[Message] = deque()
+        self.in_flight: set[UUID] = set()
         self.work = asyncio.Event()
         self.idle = asyncio.Event()
         self.idle.set()
@@ -44,7 +45,7 @@ class Relay:
         self._sends: Mapping[str, type[Body]] = by_type(sends)
         self._kafka = Lane(kafka)
         self._others = {name.replace("_", "-"): Lane(transport) for name, transport in others.items()}
-        self._in_flight: set[UUID] = set()
+        self._lanes = {"kafka": self._kafka, **self._others}
         self._acknowledged: list[UUID] = []
         self._backlog = 0
 
@@ -56,10 +57,10 @@ class Relay:
     def publish(self, messages: list[Message]) -> None:
         """Send these soon. What does not fit, or fails, stays in the outbox for the sweep."""
         for message in messages:
-            if message.id in self._in_flight or len(self._in_flight) >= self._settings.relay_pending_max_messages:
-                continue
-            self._in_flight.add(message.id)
             lane = self._others.get(message.destination, self._kafka)
+            if message.id in lane.in_flight or not self._room(lane):
+                continue
+            lane.in_flight.add(message.id)
             lane.queue.append(message)
             lane.work.set()
             lane.idle.clear()
@@ -67,16 +68,15 @@ class Relay:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """All loops of the relay; on the way out, what is under way is sent and marked."""
-        lanes = {"kafka": self._kafka, **self._others}
-        loops = {f"{name} connection": lane.transport.run for name, lane in lanes.items()}
-        loops |= {f"{name} lane": partial(self._drive, lane) for name, lane in lanes.items()}
+        loops = {f"{name} connection": lane.transport.run for name, lane in self._lanes.items()}
+        loops |= {f"{name} lane": partial(self._drive, lane) for name, lane in self._lanes.items()}
         async with background(outbox=self._tend, **loops):
             try:
                 yield
             finally:
-                for lane in lanes.values():
+                for lane in self._lanes.values():
                     await wait_for(lane.idle, self._settings.relay_drain_seconds)
-        for lane in lanes.values():
+        for lane in self._lanes.values():
             await lane.transport.close()
         await self._tick(rows=0)
 
@@ -90,17 +90,17 @@ class Relay:
                 try:
                     sent = await lane.transport.send(message)
                 except Exception as error:
-                    self._landed(message, error)
+                    self._landed(lane, message, error)
                 else:
-                    sent.add_done_callback(partial(self._acknowledge, message))
+                    sent.add_done_callback(partial(self._acknowledge, lane, message))
             lane.idle.set()
-            metrics.in_flight.set(len(self._in_flight))
+            metrics.in_flight.set(sum(len(each.in_flight) for each in self._lanes.values()))
 
-    def _acknowledge(self, message: Message, done: "asyncio.Future[Any]") -> None:
-        self._landed(message, asyncio.CancelledError() if done.cancelled() else done.exception())
+    def _acknowledge(self, lane: Lane, message: Message, done: "asyncio.Future[Any]") -> None:
+        self._landed(lane, message, asyncio.CancelledError() if done.cancelled() else done.exception())
 
-    def _landed(self, message: Message, error: BaseException | None) -> None:
-        self._in_flight.discard(message.id)
+    def _landed(self, lane: Lane, message: Message, error: BaseException | None) -> None:
+        lane.in_flight.discard(message.id)
         if error is None:
             crash_point("relay.acknowledged", [message.type])
             metrics.published.labels(message.destination).inc()
@@ -118,8 +118,11 @@ class Relay:
     async def _tend(self) -> None:
         while True:
             await asyncio.sleep(self._settings.relay_tick_seconds)
-            pending = self._settings.relay_pending_max_messages - len(self._in_flight)
-            await self._tick(max(0, min(self._settings.relay_sweep_rows, pending)))
+            room = max(self._room(lane) for lane in self._lanes.values())
+            await self._tick(min(self._settings.relay_sweep_rows, room))
+
+    def _room(self, lane: Lane) -> int:
+        return max(0, self._settings.relay_pending_max_messages - len(lane.in_flight))
 
     async def _tick(self, rows: int) -> None:
         """Mark what was acknowledged, and publish up to so many rows that nobody has in time.

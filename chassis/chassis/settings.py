@@ -18,7 +18,10 @@ class Settings(BaseSettings):
         " back at once instead of waiting for the session of the dead one to end (KIP-345)",
     )
     log_level: str = "INFO"
-    shutdown_seconds: int = Field(5, description="how long open HTTP requests may take to finish on SIGTERM")
+    shutdown_seconds: int = Field(
+        11, description="how long open HTTP requests may take to finish on SIGTERM; none of ours waits longer than 10 s"
+    )
+    keep_alive_seconds: int = Field(60, description="idle HTTP connections; longer than clients keep them")
     max_body_bytes: int = 64 * 1024
 
     pghost: str = "127.0.0.1"
@@ -50,6 +53,9 @@ class Settings(BaseSettings):
     kafka_heartbeat_ms: int = 1_500
     kafka_request_timeout_ms: int = 10_000
     kafka_max_request_bytes: int = Field(2 * 1024 * 1024, description="a 1 MiB message, parked with its headers")
+    kafka_send_seconds: float = Field(
+        12.0, description="how long a message may wait for room in the producer; longer than kafka_request_timeout_ms"
+    )
     kafka_stop_seconds: float = 10.0
     poll_wait_ms: int = 1_000
     commit_every_seconds: float = 1.0
@@ -66,7 +72,7 @@ class Settings(BaseSettings):
     relay_tick_seconds: float = Field(1.0, description="how often sent messages are marked and lost ones looked for")
     relay_sweep_rows: int = 500
     relay_drain_seconds: float = Field(2.0, description="how long what was committed may take to be sent on SIGTERM")
-    relay_pending_max_messages: int = 5_000
+    relay_pending_max_messages: int = Field(5_000, description="on their way through one transport at once")
     backlog_max_messages: int = Field(20_000, description="unsent messages from which on nothing new is accepted")
 
     housekeeping_every_seconds: float = 60.0

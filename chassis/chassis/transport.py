@@ -37,6 +37,7 @@ class KafkaTransport:
         self._producer: AIOKafkaProducer | None = None
         self._ready = asyncio.Event()
         self._broken = asyncio.Event()
+        self._stopping: set[asyncio.Task[None]] = set()
 
     @property
     def ready(self) -> bool:
@@ -79,28 +80,37 @@ class KafkaTransport:
     ) -> "asyncio.Future[Any]":
         """The same for any record; without a timestamp it gets that of this process's clock."""
         await self._ready.wait()
-        assert self._producer is not None
+        producer = self._producer
+        assert producer is not None
         try:
-            sent: asyncio.Future[Any] = await self._producer.send(
-                topic, key=key, value=value, headers=headers, timestamp_ms=timestamp_ms
-            )
+            # aiokafka forgets whoever waits for metadata while it is stopped.
+            async with asyncio.timeout(self._settings.kafka_send_seconds):
+                sent: asyncio.Future[Any] = await producer.send(
+                    topic, key=key, value=value, headers=headers, timestamp_ms=timestamp_ms
+                )
         except kafka.BROKER_ERRORS as error:
-            self._check(error)
+            self._check(producer, error)
             raise
-        sent.add_done_callback(lambda done: self._check(done.cancelled() or done.exception()))
+        sent.add_done_callback(lambda done: self._check(producer, done.cancelled() or done.exception()))
         return sent
 
     async def close(self) -> None:
-        """Flush and stop, in bounded time."""
+        """Flush and stop; what takes longer than the setting goes on by itself."""
         self._ready.clear()
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(*kafka.BROKER_ERRORS, TimeoutError):
-                async with asyncio.timeout(self._settings.kafka_stop_seconds):
-                    await producer.stop()
+            stopping = asyncio.create_task(_stop(producer))
+            self._stopping.add(stopping)
+            stopping.add_done_callback(self._stopping.discard)
+            await asyncio.wait([stopping], timeout=self._settings.kafka_stop_seconds)
 
-    def _check(self, error: object) -> None:
+    def _check(self, producer: AIOKafkaProducer, error: object) -> None:
         """An error that is not worth a retry may have killed the sender inside the producer; a full buffer has not."""
-        harmless = getattr(error, "retriable", False) or isinstance(error, KafkaTimeoutError)
-        if isinstance(error, Exception) and not harmless:
+        harmless = getattr(error, "retriable", False) or isinstance(error, KafkaTimeoutError | TimeoutError)
+        if isinstance(error, Exception) and not harmless and producer is self._producer:
             self._broken.set()
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    with suppress(*kafka.BROKER_ERRORS):
+        await producer.stop()

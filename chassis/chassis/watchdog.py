@@ -46,7 +46,13 @@ class Watchdog:
         try:
             async with asyncio.timeout(self._settings.commit_timeout_seconds):
                 ends = await kafka.end_offsets(awake) if awake else {}
-                return any([end > await kafka.position(partition) for partition, end in ends.items()])
         except (*BROKER_ERRORS, TimeoutError) as error:
             log.warning("cannot measure the lag now", error=repr(error))
+            return False
+        try:
+            async with asyncio.timeout(self._settings.commit_timeout_seconds):
+                return any([end > await kafka.position(partition) for partition, end in ends.items()])
+        except TimeoutError:
+            return True  # a partition without a position, though the broker answers, is read by nobody
+        except BROKER_ERRORS:
             return False

@@ -85,9 +85,10 @@ def note(rows: list[Checkout]) -> None:
             if entry.kind is Kind.LATE:
                 late.labels(entry.message.type).inc()
                 log.info("too late to count", type=entry.message.type, **ids(row.saga, entry.message))
-        if row.saga.status is not Status.RUNNING and row.log[-1].kind is Kind.RECEIVED:
+        counted = [entry for entry in row.log if entry.kind is Kind.RECEIVED]
+        if row.saga.status is not Status.RUNNING and counted:
             ended.labels(row.saga.status, row.saga.step).inc()
-            log.info("saga ended", status=row.saga.status, step=row.saga.step, **ids(row.saga, row.log[-1].message))
+            log.info("saga ended", status=row.saga.status, step=row.saga.step, **ids(row.saga, counted[-1].message))
 
 
 def ids(instance: SagaInstance, message: Message) -> dict[str, str]:

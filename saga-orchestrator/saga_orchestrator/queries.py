@@ -84,6 +84,11 @@ async def find_sagas(pool: Pool, ids: Sequence[UUID]) -> list[SagaInstance]:
     return [read(dict(row)) for row in await pool.fetch(LOAD, ids)]
 
 
+async def find_ended(pool: Pool, ids: Sequence[UUID]) -> list[SagaInstance]:
+    """Those of these sagas that have ended."""
+    return [read(dict(row)) for row in await pool.fetch(f"{LOAD} and status <> 'RUNNING'", ids)]
+
+
 async def find_log(pool: Pool, saga_id: UUID) -> list[dict[str, Any]]:
     """What happened to this saga, in order."""
     rows = await pool.fetch(

@@ -76,7 +76,7 @@ def _next(
             return _back(definition, saga, saga.position, now, command_id, step="CANCELLED", reason=reason)
         case Retry():
             _require(saga.status is Status.RUNNING, f"the saga is {saga.status}")
-            return _again(step, saga, now)
+            return _try(step, saga, saga.attempt, now)
         case Resolve(reason=reason):
             _require(saga.needs_attention is not None, "the saga does not need attention")
             status = Status.COMPLETED if saga.direction is Direction.FORWARD else Status.FAILED
@@ -114,13 +114,13 @@ def _answered(definition: Saga, saga: SagaInstance, reply: Body, now: datetime, 
 def _overdue(definition: Saga, saga: SagaInstance, now: datetime, command_id: UUID) -> SagaInstance:
     step = definition.steps[saga.position]
     if saga.attempt < step.tries:
-        return _again(step, saga, now)
+        return _try(step, saga, saga.attempt + 1, now)
     forward = saga.direction is Direction.FORWARD
     if forward and saga.position <= definition.pivot and step.undo is not None:
         why = f"no reply to {step.do.__name__} after {step.tries} tries"
         return _back(definition, saga, saga.position, now, command_id, step=step.timed_out, reason=why)
-    command = _command(step, saga.direction)
-    return _again(step, saga, now, needs_attention=f"no reply to {command.__name__} after {saga.attempt} tries")
+    why = f"no reply to {_command(step, saga.direction).__name__} after {saga.attempt} tries"
+    return _try(step, saga, saga.attempt + 1, now, needs_attention=why)
 
 
 def _back(
@@ -152,9 +152,9 @@ def _send(
     return replace(saga, needs_attention=None, **new, **changes)
 
 
-def _again(step: Step, saga: SagaInstance, now: datetime, **changes: Any) -> SagaInstance:
+def _try(step: Step, saga: SagaInstance, attempt: int, now: datetime, **changes: Any) -> SagaInstance:
+    """The awaited command once more, under the same id."""
     assert saga.awaiting is not None
-    attempt = saga.attempt + 1
     deadline = now + step.wait(attempt) * _spread(saga.awaiting)
     return replace(saga, attempt=attempt, deadline=deadline, **changes)
 

@@ -50,7 +50,7 @@ class Waiters:
             await asyncio.sleep(self._check_seconds)
             if waiting := older & self._futures.keys():
                 try:
-                    self.resolve(await queries.find_sagas(self._pool, list(waiting)))
+                    self.resolve(await queries.find_ended(self._pool, list(waiting)))
                 except INFRASTRUCTURE_ERRORS as error:
                     log.warning("cannot look after waiting callers now", callers=len(waiting), error=repr(error))
             older = set(self._futures)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -144,6 +144,23 @@ async def test_unknown_fields_are_ignored(http: httpx.AsyncClient, user: str) ->
 
     assert answer.status_code == 200
     assert answer.json()["sagaId"] != "mine"
+
+
+@pytest.mark.parametrize(
+    "trace",
+    ["", "garbage", "x" * 1_048_000, f"00-{'a' * 32}-{'b' * 16}-01"],
+    ids=["nothing", "garbage", "a megabyte", "a trace context"],
+)
+async def test_only_a_trace_context_is_passed_on(
+    trace: str, http: httpx.AsyncClient, databases: Databases, user: str
+) -> None:
+    body = {"userId": user, "totalAmount": 500, **ALL_SUCCEEDS}
+    answer = await http.post("/checkout", json=body, headers={"traceparent": trace})
+    assert answer.status_code == 200
+    key = UUID(answer.json()["sagaId"])
+    passed_on = await databases.payment.fetchval("select traceparent from outbox where key = $1", key)
+    assert len(passed_on) == 55
+    assert (passed_on == trace) is trace.startswith("00-")
 
 
 async def test_a_caller_who_does_not_want_to_wait_is_told_where_to_look(

@@ -1,4 +1,7 @@
-"""kill -9 in mid-load: every checkout that was acknowledged ends, none is lost and none is doubled."""
+"""kill -9 in mid-load, or a stop: every checkout that was acknowledged ends, none is lost and none is doubled."""
+
+import asyncio
+import signal
 
 import httpx
 import pytest
@@ -7,7 +10,17 @@ from tests.support.consistency import disagreements, orders_of
 from tests.support.databases import Databases
 from tests.support.eventually import eventually
 from tests.support.load import History, load
-from tests.support.stack import SERVICES, Service, assert_ready, crash
+from tests.support.stack import (
+    ORCHESTRATOR,
+    PAYMENT,
+    SERVICES,
+    Service,
+    assert_ready,
+    crash,
+    frozen,
+    send_signal,
+    started_at,
+)
 
 CALLERS = 16
 
@@ -30,6 +43,26 @@ async def test_a_service_that_is_killed_in_mid_load_loses_nothing_and_doubles_no
     assert len(history.order_ids) == len(history.users)
     for each in SERVICES:
         await assert_ready(each)
+
+
+async def test_who_waits_while_the_orchestrator_is_stopped_hears_that_the_checkout_goes_on(
+    http: httpx.AsyncClient, databases: Databases, user: str
+) -> None:
+    before = await started_at(ORCHESTRATOR)
+    body = {"userId": user, "totalAmount": 500, "forcePaymentFail": False, "forceInventoryFail": False}
+    async with frozen(PAYMENT):
+        waiting = asyncio.create_task(http.post("/checkout", json=body))
+        await eventually(lambda: assert_in_flight(databases, 1))
+        await send_signal(ORCHESTRATOR, signal.SIGTERM)
+        answer = await waiting
+    assert (answer.status_code, answer.json()["status"]) == (202, "RUNNING")
+
+    async def is_back_and_has_ended_it() -> None:
+        assert await started_at(ORCHESTRATOR) > before
+        await assert_ready(ORCHESTRATOR)
+        assert (await http.get(answer.headers["Location"])).json()["status"] == "COMPLETED"
+
+    await eventually(is_back_and_has_ended_it, within=60)
 
 
 async def assert_in_flight(databases: Databases, wanted: int) -> None:

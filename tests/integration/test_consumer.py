@@ -22,6 +22,7 @@ from tests.support.eventually import eventually
 from tests.support.stack import ROOT
 
 POISON = b"\x00\xffnot a message"
+FAR_FUTURE_MS = 32_503_680_000_000
 
 
 class Moody(Counters):
@@ -136,6 +137,17 @@ async def test_a_message_that_is_refused_is_tried_later_and_nobody_waits_for_it(
         await eventually(lambda: assert_total(pool, moody, 1))
         await write(wired.add.destination, patient)
         await eventually(lambda: assert_total(pool, patient, 2))
+
+
+async def test_a_record_from_the_future_keeps_no_other_waiting(pool: Pool, settings: Settings, wired: Bodies) -> None:
+    early, after = add(1), add(2)
+    header = [("original-topic", wired.add.destination.encode())]
+    retry = f"{settings.service}.retry.{next(iter(settings.retry_delays_seconds))}"
+    async with counting(settings, wired):
+        await write(retry, early, more_headers=header, timestamp_ms=FAR_FUTURE_MS)
+        await write(retry, after, more_headers=header)
+        await eventually(lambda: assert_total(pool, early, 1))
+        await eventually(lambda: assert_total(pool, after, 2))
 
 
 async def test_a_message_that_is_always_refused_is_a_dead_letter_after_its_last_try_and_keeps_its_id(

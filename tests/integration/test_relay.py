@@ -1,12 +1,16 @@
 """The relay: what was committed is published, once while all is well, and marked when the broker has it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
+import pytest
+
 from chassis import outbox
 from chassis.database import Pool
-from chassis.kafka import from_record
+from chassis.kafka import BROKER_ERRORS, from_record
+from chassis.loops import background
 from chassis.messages import Message, by_destination
 from chassis.relay import Relay
 from chassis.settings import Settings
@@ -18,6 +22,7 @@ from tests.support.eventually import eventually
 from tests.support.stack import KAFKA_BROKER
 
 NOBODY = "127.0.0.1:1"
+TRACE = f"00-{'1' * 32}-{'2' * 16}-01"
 
 
 @asynccontextmanager
@@ -29,7 +34,7 @@ async def relaying(pool: Pool, settings: Settings, wired: Bodies) -> AsyncIterat
 
 def answers(wired: Bodies, count: int) -> list[Message]:
     return [
-        Message(wired.added(saga_id=uuid4(), total=total), uuid4(), causation_id=uuid4(), traceparent="00-1-2-01")
+        Message(wired.added(saga_id=uuid4(), total=total), uuid4(), causation_id=uuid4(), traceparent=TRACE)
         for total in range(count)
     ]
 
@@ -103,3 +108,38 @@ async def test_what_the_broker_has_is_marked_before_a_process_ends(
         relay.publish(messages)
         await ear.heard(50)
     await assert_all_marked(pool)
+
+
+async def test_a_way_out_that_is_jammed_holds_up_no_other(pool: Pool, settings: Settings, wired: Bodies) -> None:
+    settings.relay_pending_max_messages = 3
+    away = settings.model_copy(update={"kafka_broker": NOBODY})
+    jammed = [Message.new(wired.noted(saga_id=uuid4())) for _ in range(5)]
+    free = answers(wired, 5)
+    other = {wired.added.destination: KafkaTransport(settings)}
+    relay = Relay(pool, settings, [wired.added, wired.noted], KafkaTransport(away), **other)
+    await commit(pool, jammed, lease_seconds=-1)
+    async with listening(wired.added.destination) as ear, relay.running():
+        relay.publish(jammed)
+        await commit(pool, free[:1])
+        relay.publish(free[:1])
+        await ear.heard(1)
+        await commit(pool, free[1:], lease_seconds=-1)
+        assert len(await ear.heard(5)) == 5
+    assert await pool.fetchval("select count(*) from outbox where published_at is null") == len(jammed)
+
+
+async def test_a_message_that_waits_while_the_producer_stops_is_told_so(settings: Settings) -> None:
+    settings.kafka_send_seconds = 0.5
+    transport = KafkaTransport(settings)
+    async with background(transport=transport.run):
+        await eventually(lambda: assert_ready(transport))
+        waiting = asyncio.create_task(transport.produce(f"no-such-topic-{uuid4()}", None, b"", []))
+        await asyncio.sleep(0)  # one turn of the loop: it has the producer now, and waits for the topic's metadata
+        await transport.close()
+        async with asyncio.timeout(30):
+            with pytest.raises(BROKER_ERRORS):
+                await waiting
+
+
+async def assert_ready(transport: KafkaTransport) -> None:
+    assert transport.ready

@@ -15,7 +15,12 @@ from tests.support.eventually import eventually
 from tests.support.stack import KAFKA_BROKER
 
 
-async def write(topic: str, *messages: Message | bytes, more_headers: Iterable[tuple[str, bytes]] = ()) -> None:
+async def write(
+    topic: str,
+    *messages: Message | bytes,
+    more_headers: Iterable[tuple[str, bytes]] = (),
+    timestamp_ms: int | None = None,
+) -> None:
     """In this order, to the topic's only partition; bytes as they are."""
     async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER) as producer:
         for message in messages:
@@ -23,7 +28,8 @@ async def write(topic: str, *messages: Message | bytes, more_headers: Iterable[t
                 await producer.send_and_wait(topic, message)
             else:
                 value = message.body.to_json().encode()
-                await producer.send_and_wait(topic, value, headers=[*headers_of(message), *more_headers])
+                headers = [*headers_of(message), *more_headers]
+                await producer.send_and_wait(topic, value, headers=headers, timestamp_ms=timestamp_ms)
 
 
 async def write_by_java(topic: str, codec: str, *values: bytes) -> None:

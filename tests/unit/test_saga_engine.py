@@ -119,6 +119,7 @@ def test_a_retry_sends_the_awaited_command_again_or_is_refused(state: str) -> No
         else:
             after = run.on(retry)
             assert (after.state, after.sent.id) == (state, run.sent.id)
+            assert after.saga.attempt == run.saga.attempt, "an operator's retry uses up a try"
 
 
 @pytest.mark.parametrize("state", ANSWERS)

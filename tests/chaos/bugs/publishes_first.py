@@ -28,7 +28,7 @@ def publish_first(
 
 
 async def save_later(connection: Connection, parts: Sequence[Write]) -> datetime:
-    while any(relay._in_flight for relay in relays):  # noqa: ASYNC110 -- there is no event for it
+    while any(lane.in_flight for relay in relays for lane in relay._lanes.values()):  # noqa: ASYNC110 -- there is no event for it
         await asyncio.sleep(0.001)
     return await save(connection, parts)
 
