@@ -65,7 +65,7 @@ check: $(STAMP) ## lint, types, imports, Dockerfiles, compose file
 		else echo "docker-compose.yml was not checked: there is no docker compose here"; fi
 
 test: test-unit ## run every test; the stack that they need is their own
-	@$(TEST_STACK) $(BIN)/pytest tests/integration tests/audit tests/ops tests/e2e
+	@$(TEST_STACK) sh -c '$(BIN)/pytest -n 2 tests/integration tests/audit && $(BIN)/pytest tests/ops tests/e2e'
 	@$(GATE_STACK) $(BIN)/pytest tests/bench
 	@CHAOS=short $(CHAOS_STACK) $(BIN)/pytest tests/chaos
 
@@ -77,7 +77,7 @@ test-unit: $(STAMP) ## run the tests that need nothing
 	@$(BIN)/pytest -n auto tests/unit
 
 test-integration: $(STAMP) ## run the tests that need Postgres and Kafka, which are started for them
-	@$(TEST_STACK) --only infra $(BIN)/pytest tests/integration tests/audit
+	@$(TEST_STACK) --only infra $(BIN)/pytest -n 2 tests/integration tests/audit
 
 test-e2e: $(STAMP) ## run the scenarios against the stack that runs (PORT_OFFSET, STACK_KIND=compose: another one)
 	@$(BIN)/pytest tests/e2e

@@ -40,8 +40,9 @@ async def empty_database() -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def settings(empty_database: str) -> Settings:
+def settings(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A service without a past; everything that it waits for is quick."""
+    monkeypatch.delenv("RETRY_DELAYS_SECONDS", raising=False)  # it would be merged with those above
     return Settings(
         service=f"test-{uuid4()}",
         port=0,
