@@ -24,6 +24,8 @@ SESSION = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
 }
+ANOTHER_WAS_FASTER = (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError, asyncpg.InternalServerError)
+"""Another auditor has just committed the same statement; the last is what Postgres says of a role changed meanwhile."""
 SERVICES: Mapping[str, type[Settings]] = {
     "saga-orchestrator": OrchestratorSettings,
     "order-service": OrderSettings,
@@ -103,8 +105,11 @@ async def _connect(address: Address) -> Connection:
 
 async def _create_role(address: Address) -> None:
     owner = await login(address)
-    with suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
-        await owner.execute(f"create role {ROLE} login password '{PASSWORD}'")
-    await owner.execute(f"alter role {ROLE} set default_transaction_read_only = on")
-    await owner.execute(f"grant pg_read_all_data to {ROLE}")
+    for statement in (
+        f"create role {ROLE} login password '{PASSWORD}'",
+        f"alter role {ROLE} set default_transaction_read_only = on",
+        f"grant pg_read_all_data to {ROLE}",
+    ):
+        with suppress(*ANOTHER_WAS_FASTER):
+            await owner.execute(statement)
     await owner.close()
