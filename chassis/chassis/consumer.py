@@ -119,7 +119,8 @@ class Consumer:
         for partition in delayed & kafka.assignment():
             records, delay_ms = polled[partition], self._retries.delays[partition.topic] * 1000
             rest_ms = [record.timestamp + delay_ms - now_ms for record in records]
-            rest_ms = [0 if rest > delay_ms else rest for rest in rest_ms]  # its time is still to come: not ours
+            # Stamped in the future, so by no clock of ours: it goes first, or it would hold up all behind it.
+            rest_ms = [0 if rest > delay_ms else rest for rest in rest_ms]
             ready = next((i for i, rest in enumerate(rest_ms) if rest > 0), len(records))
             if ready < len(records):
                 kafka.seek(partition, records[ready].offset)
