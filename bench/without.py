@@ -46,7 +46,7 @@ def _publish_nothing_from_memory() -> None:
 
 
 def _serve_everything_by_fastapi() -> None:
-    _replace(HotRoutes, "_find", lambda _: lambda *_: (None, {}))
+    _replace(HotRoutes, "_find", lambda _: lambda *_: None)
 
 
 def _run_on_asyncio() -> None:
@@ -71,6 +71,7 @@ LEVERS = {
     "batches": Without({"BATCH_MAX_MESSAGES": "1"}),
     "publishing from memory": Without({"RELAY_TICK_SECONDS": "0.05"}, _publish_nothing_from_memory),
     "memory of rows": Without({"MEMORY_MAX_ROWS": "0"}),
+    "one request for many orders": Without({"ORDER_CALL_MAX_COMMANDS": "1", "ORDER_CALLS_PARALLEL": "64"}),
     "hot routes": Without(patch=_serve_everything_by_fastapi),
     "waiting 2 ms for more": Without({"BATCH_WINDOW_MS": "0"}),
     "offsets once a second": Without({"COMMIT_EVERY_SECONDS": "0"}),

@@ -19,5 +19,10 @@ def message_from(request: Request, command: Command) -> Message:
 
 
 def traceparent_of(request: Request) -> str:
-    """The caller's W3C trace context, or the beginning of a new trace."""
-    return trace_context(request.headers.get("traceparent")) or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    """The caller's trace context, or the beginning of a new trace."""
+    return trace_from(request.headers.get("traceparent"))
+
+
+def trace_from(text: str | None) -> str:
+    """This W3C trace context, or the beginning of a new trace."""
+    return trace_context(text) or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

@@ -1,5 +1,6 @@
 """Errors as application/problem+json (RFC 9457), and request bodies that fail with one that says what to do."""
 
+from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -63,7 +64,12 @@ async def parse(request: Request, model: type[Parsed]) -> Parsed:
     except ValidationError as error:
         if any(e["type"] == "json_invalid" for e in error.errors()):
             raise Refused(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error.errors()[0]['msg']}") from None
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, WRONG_VALUES, _fields(error)) from None
+        raise wrong_values(error) from None
+
+
+def wrong_values(error: ValidationError) -> Refused:
+    """The 422 that names the fields."""
+    return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, WRONG_VALUES, _fields(error))
 
 
 async def _body(request: Request) -> bytes:
@@ -81,10 +87,11 @@ async def _body(request: Request) -> bytes:
     raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body may have at most {most} bytes")
 
 
-def request_body(model: type[BaseModel]) -> dict[str, Any]:
-    """What OpenAPI shows of a body that `parse` reads."""
-    schema = {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
-    return {"requestBody": schema}
+def request_body(model: type[BaseModel], *, many: bool = False) -> dict[str, Any]:
+    """What OpenAPI shows of a body that `parse` reads; `many`: a list of these."""
+    one = model.model_json_schema()
+    schema = {"type": "array", "items": one} if many else one
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 BODY_PROBLEMS = {
@@ -114,6 +121,14 @@ def install(app: FastAPI) -> None:
     expected = (Refused, RequestValidationError, HTTPException, Overloaded, Unavailable, ClientDisconnect)
     for kind in (*expected, *INFRASTRUCTURE_ERRORS, Exception):
         app.add_exception_handler(kind, answer)
+
+
+async def or_problem(request: Request, answer: Awaitable[Response]) -> Response:
+    """This answer, or the problem that it raises."""
+    try:
+        return await answer
+    except Exception as error:
+        return problem_of(request, error)
 
 
 def problem_of(request: Request, error: Exception) -> Response:

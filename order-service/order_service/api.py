@@ -12,14 +12,12 @@ from uuid_utils.compat import uuid7
 
 from chassis.batcher import Batcher
 from chassis.database import Pool
-from chassis.hot import HotRoutes
 from chassis.http import message_from
-from chassis.messages import Money
+from chassis.messages import Message, Money
 from chassis.problems import BODY_PROBLEMS, Refused, parse, request_body, responses
-from chassis.unit_of_work import Handled
 from order_service import queries
 from order_service.messages import CreateOrder, OrderConflict, OrderStored, OrderUnknown, SetOrderStatus, UserId
-from order_service.orders import Order, Status
+from order_service.orders import Command, Order, Status
 
 
 class Wire(BaseModel):
@@ -59,12 +57,9 @@ class OrderView(Wire):
 FOUND: dict[int | str, dict[str, Any]] = {200: {"model": OrderView, "description": "the order was there already"}}
 
 
-def routes(batcher: Batcher[Order], pool: Pool, hot: HotRoutes) -> APIRouter:
-    """The order service's routes."""
+def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
+    """The routes for one order."""
     router = APIRouter()
-
-    async def answer(request: Request, command: CreateOrder | SetOrderStatus) -> Response:
-        return outcome(command.order_id, await batcher.submit(message_from(request, command)))
 
     @router.post(
         "/orders",
@@ -82,7 +77,7 @@ def routes(batcher: Batcher[Order], pool: Pool, hot: HotRoutes) -> APIRouter:
             user_id=wanted.user_id,
             total_amount=wanted.total_amount,
         )
-        return await answer(request, command)
+        return await answer(batcher, command, message_from(request, command))
 
     @router.patch(
         "/orders/{order_id}/status",
@@ -99,10 +94,7 @@ def routes(batcher: Batcher[Order], pool: Pool, hot: HotRoutes) -> APIRouter:
             user_id=wanted.user_id,
             total_amount=wanted.total_amount,
         )
-        return await answer(request, command)
-
-    hot.add("POST", "/orders", create_order)
-    hot.add("PATCH", "/orders/{order_id:uuid}/status", set_status)
+        return await answer(batcher, command, message_from(request, command))
 
     @router.get(
         "/orders/{order_id}",
@@ -118,13 +110,14 @@ def routes(batcher: Batcher[Order], pool: Pool, hot: HotRoutes) -> APIRouter:
     return router
 
 
-def outcome(order_id: UUID, handled: Handled[Order]) -> Response:
-    """What became of a command, as an answer."""
+async def answer(batcher: Batcher[Order], command: Command, message: Message) -> Response:
+    """Hand over a command in its message; what became of it, as an answer."""
+    handled = await batcher.submit(message)
     match handled.outgoing[0].body:
         case OrderStored(created=created) if handled.row is not None:
             return show(handled.row, 201 if created else 200)
         case OrderUnknown():
-            raise unknown(order_id)
+            raise unknown(command.order_id)
         case OrderConflict(reason=reason):
             raise Refused(HTTPStatus.CONFLICT, reason)
         case other:

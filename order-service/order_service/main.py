@@ -11,7 +11,7 @@ from chassis import database, health
 from chassis.batcher import Batcher
 from chassis.housekeeping import Housekeeping
 from chassis.loops import background
-from order_service import api
+from order_service import api, batch
 from order_service.handlers import Orders
 from order_service.settings import Settings
 
@@ -22,7 +22,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with database.connect(settings, files("order_service") / "migrations") as pool:
         batcher = Batcher(pool, Orders(), settings)
         async with background(batcher=batcher.run, housekeeping=Housekeeping(pool, settings).run):
-            app.include_router(api.routes(batcher, pool, app.state.hot))
+            app.include_router(api.routes(batcher, pool))
+            app.include_router(batch.routes(batcher, app.state.hot))
             app.include_router(health.routes(pool))
             yield
 

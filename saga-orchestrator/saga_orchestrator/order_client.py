@@ -1,11 +1,15 @@
-"""HTTP as one more transport of the outbox: a command becomes a call, its answer a reply for the same handler."""
+"""HTTP as one more transport of the outbox: commands become a request, each answer a reply for the same handler."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aiohttp
 import orjson
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from chassis.crash import crash_point
 from chassis.errors import Undeliverable
@@ -21,78 +25,126 @@ from saga_orchestrator.messages import (
 )
 from saga_orchestrator.settings import Settings
 
+PATH = "/orders/batch"
 Submit = Callable[[Message], "asyncio.Future[Any]"]
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command on its way; `done` when its reply is applied."""
+
+    message: Message
+    done: "asyncio.Future[Any]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Answer(BaseModel):
+    """What the order service says to one command of a request."""
+
+    status: int
+    body: dict[str, Any]
+
+
+ANSWERS = TypeAdapter(list[Answer])
+
+
 class OrderClient:
-    """Calls the order service. A timeout or a 5xx is an unknown outcome: the outbox row stays and is sent again."""
+    """Calls the order service: whatever waits becomes one request.
+
+    A timeout or a 5xx is an unknown outcome: the outbox row stays and is sent again.
+    """
 
     def __init__(self, settings: Settings, submit: Submit) -> None:
         self._settings = settings
         self._submit = submit
+        self._waiting: deque[Call] = deque()
+        self._work = asyncio.Event()
         self._slots = asyncio.Semaphore(settings.order_calls_parallel)
-        self._calls: set[asyncio.Task[None]] = set()
-        self._client: aiohttp.ClientSession | None = None
-        self._ready = asyncio.Event()
 
     async def run(self) -> None:
-        """Hold the connections open, for ever."""
+        """Hold the connections open and send what waits, for ever."""
         timeout = aiohttp.ClientTimeout(total=self._settings.order_call_timeout_seconds)
-        connector = aiohttp.TCPConnector(limit=self._settings.order_calls_parallel)
-        async with aiohttp.ClientSession(
-            self._settings.order_service_url, timeout=timeout, connector=connector, auto_decompress=False
-        ) as client:
-            self._client = client
-            self._ready.set()
-            await asyncio.Event().wait()
+        session = aiohttp.ClientSession(self._settings.order_service_url, timeout=timeout, auto_decompress=False)
+        async with session as client, asyncio.TaskGroup() as requests:
+            while True:
+                await self._work.wait()
+                await self._slots.acquire()
+                most = min(len(self._waiting), self._settings.order_call_max_commands)
+                calls = [self._waiting.popleft() for _ in range(most)]
+                if not self._waiting:
+                    self._work.clear()
+                requests.create_task(self._request(client, calls))
 
     async def send(self, message: Message) -> "asyncio.Future[Any]":
-        """Begin the call as soon as fewer than the allowed number are under way; done when the reply is applied."""
-        await self._ready.wait()
-        await self._slots.acquire()
-        call = asyncio.create_task(self._call(message))
-        self._calls.add(call)
-        call.add_done_callback(self._ended)
-        return call
+        """Put it into the next request."""
+        call = Call(message)
+        self._waiting.append(call)
+        self._work.set()
+        return call.done
 
     async def close(self) -> None:
-        """Drop what is under way; it stays in the outbox."""
-        for call in self._calls:
-            call.cancel()
+        """What was under way when `run` ended is in the outbox."""
 
-    def _ended(self, call: "asyncio.Task[None]") -> None:
-        self._calls.discard(call)
-        self._slots.release()
-
-    async def _call(self, message: Message) -> None:
-        assert self._client is not None
-        method, path = _endpoint(message.body)
-        headers = {"content-type": "application/json", "message-id": str(message.id)}
-        if message.traceparent:
-            headers["traceparent"] = message.traceparent
+    async def _request(self, client: aiohttp.ClientSession, calls: list[Call]) -> None:
         try:
-            data = message.body.to_json().encode()
-            async with self._client.request(method, path, data=data, headers=headers) as answer:
-                status, content = answer.status, await answer.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise Undeliverable(f"{method} {path}: {error!r}") from error
-        crash_point("order_call.answered", [message.type])
-        await self._submit(message.cause(_reply(message, status, content)))
+            answers = await _ask(client, [call.message for call in calls])
+        except Undeliverable as error:
+            for call in calls:
+                call.done.set_exception(error)
+        else:
+            for call, answer in zip(calls, answers, strict=True):
+                self._apply(call, answer)
+        finally:
+            self._slots.release()
+
+    def _apply(self, call: Call, answer: Answer) -> None:
+        try:
+            reply = _reply(call.message, answer)
+        except Undeliverable as error:
+            call.done.set_exception(error)
+        else:
+            self._submit(call.message.cause(reply)).add_done_callback(partial(_applied, call))
 
 
-def _endpoint(command: object) -> tuple[str, str]:
-    match command:
-        case CreateOrder() if not isinstance(command, CancelOrder):
-            return "POST", "/orders"
-        case CancelOrder(order_id=order_id) | ConfirmOrder(order_id=order_id):
-            return "PATCH", f"/orders/{order_id}/status"
-    raise TypeError(f"the order service takes no {type(command).__name__}")
+def _applied(call: Call, applied: "asyncio.Future[Any]") -> None:
+    if applied.cancelled():
+        call.done.cancel()
+    elif error := applied.exception():
+        call.done.set_exception(error)
+    else:
+        call.done.set_result(None)
 
 
-def _reply(message: Message, status: int, content: bytes) -> Event:
+async def _ask(client: aiohttp.ClientSession, messages: list[Message]) -> list[Answer]:
+    """One request; an answer to each command, in their order."""
+    data = orjson.dumps([_enveloped(message) for message in messages])
+    try:
+        async with client.post(PATH, data=data, headers={"content-type": "application/json"}) as response:
+            status, content = response.status, await response.read()
+        answers = ANSWERS.validate_json(content) if status == 207 else []
+    except (aiohttp.ClientError, TimeoutError, ValidationError) as error:
+        raise Undeliverable(f"POST {PATH}: {error!r}") from error
+    if len(answers) != len(messages):
+        raise Undeliverable(f"POST {PATH} with {len(messages)} commands: {status} {content[:300]!r}")
+    crash_point("order_call.answered", [message.type for message in messages])
+    return answers
+
+
+def _enveloped(message: Message) -> dict[str, Any]:
+    """A command with the metadata that Kafka would carry in headers."""
+    body = message.body
+    kind = "CreateOrder" if isinstance(body, CreateOrder) and not isinstance(body, CancelOrder) else "SetOrderStatus"
+    return {
+        "messageId": message.id,
+        "traceparent": message.traceparent,
+        "type": kind,
+        "body": orjson.Fragment(body.to_json()),
+    }
+
+
+def _reply(message: Message, answer: Answer) -> Event:
     """2xx is a yes, unless the order is CANCELLED already; 409 and 422 are a no to a create. All else is unknown."""
     saga_id = message.key
-    done = 200 <= status < 300
+    done = 200 <= answer.status < 300
     match message.body:
         case CancelOrder() if done:
             return OrderCancelled(saga_id=saga_id)
@@ -100,10 +152,10 @@ def _reply(message: Message, status: int, content: bytes) -> Event:
             return OrderConfirmed(saga_id=saga_id)
         case CancelOrder() | ConfirmOrder():
             pass
-        case CreateOrder() if done and orjson.loads(content)["status"] == "CANCELLED":
+        case CreateOrder() if done and answer.body.get("status") == "CANCELLED":
             return OrderRejected(saga_id=saga_id, reason="the order was cancelled before it was created")
         case CreateOrder() if done:
             return OrderCreated(saga_id=saga_id)
-        case CreateOrder() if status in (409, 422):
-            return OrderRejected(saga_id=saga_id, reason=str(orjson.loads(content).get("detail", status)))
-    raise Undeliverable(f"the order service answered {status} to {message.type}: {content[:300]!r}")
+        case CreateOrder() if answer.status in (409, 422):
+            return OrderRejected(saga_id=saga_id, reason=str(answer.body.get("detail", answer.status)))
+    raise Undeliverable(f"the order service answered {answer.status} to {message.type}: {answer.body}"[:400])

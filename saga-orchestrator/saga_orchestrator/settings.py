@@ -26,4 +26,5 @@ class Settings(ChassisSettings):
     deadline_woken_seconds: float = Field(2.0, description="a woken saga that still runs then counts no longer")
     order_service_url: str = "http://127.0.0.1:4001"
     order_call_timeout_seconds: float = 5.0
-    order_calls_parallel: int = 64
+    order_calls_parallel: int = Field(4, description="requests to the order service at once")
+    order_call_max_commands: int = Field(50, description="in one of them; its MAX_BODY_BYTES has room for the longest")

@@ -1,0 +1,75 @@
+"""HTTP: many commands in one request, as the orchestrator sends them."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from pydantic import RootModel, ValidationError
+
+from chassis.batcher import Batcher
+from chassis.hot import HotRoutes
+from chassis.http import trace_from
+from chassis.messages import Message
+from chassis.problems import BODY_PROBLEMS, json_response, or_problem, parse, request_body, responses, wrong_values
+from order_service.api import Wire, answer
+from order_service.messages import CreateOrder, SetOrderStatus
+from order_service.orders import Command, Order
+
+COMMANDS: dict[str, type[Command]] = {"CreateOrder": CreateOrder, "SetOrderStatus": SetOrderStatus}
+
+
+class Enveloped(Wire):
+    """One command of POST /orders/batch, with what a request of its own says in its headers."""
+
+    message_id: UUID
+    traceparent: str | None = None
+    type: Literal["CreateOrder", "SetOrderStatus"]
+    body: dict[str, Any]
+
+    def command(self) -> Command:
+        """What is to be done."""
+        return COMMANDS[self.type].model_validate(self.body)
+
+
+class Batch(RootModel[list[Any]]):
+    """Body of POST /orders/batch; each command is looked at alone, so that a wrong one spoils no other."""
+
+
+class Answer(Wire):
+    """What one command of a batch would have been answered in a request of its own."""
+
+    status: int
+    body: dict[str, Any]
+
+
+def routes(batcher: Batcher[Order], hot: HotRoutes) -> APIRouter:
+    """The one route of a saga's calls."""
+    router = APIRouter()
+
+    @router.post(
+        "/orders/batch",
+        status_code=HTTPStatus.MULTI_STATUS,
+        response_model=list[Answer],
+        openapi_extra=request_body(Enveloped, many=True),
+        responses=responses(**BODY_PROBLEMS),
+    )
+    async def take(request: Request) -> Response:
+        commands = (await parse(request, Batch)).root
+        answers = await asyncio.gather(*(or_problem(request, take_one(command)) for command in commands))
+        content = [{"status": each.status_code, "body": orjson.Fragment(each.body)} for each in answers]
+        return json_response(content, HTTPStatus.MULTI_STATUS)
+
+    async def take_one(each: Any) -> Response:
+        try:
+            enveloped = Enveloped.model_validate(each)
+            command = enveloped.command()
+        except ValidationError as error:
+            raise wrong_values(error) from None
+        message = Message(command, enveloped.message_id, traceparent=trace_from(enveloped.traceparent))
+        return await answer(batcher, command, message)
+
+    hot.add("POST", "/orders/batch", take)
+    return router
