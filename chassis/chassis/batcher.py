@@ -79,7 +79,7 @@ class Batcher(Generic[Row]):
         """Take what waits, for ever."""
         while True:
             await self._work.wait()
-            if self._last_size >= self._settings.batch_busy_messages:
+            if self._more_would_pay():
                 await asyncio.sleep(self._settings.batch_window_ms / 1000)
             batch = self._queue[: self._settings.batch_max_messages]
             del self._queue[: len(batch)]
@@ -87,6 +87,11 @@ class Batcher(Generic[Row]):
                 self._work.clear()
             self._last_size = len(batch)
             await self._handle(batch)
+
+    def _more_would_pay(self) -> bool:
+        """Whether a moment's wait makes the batch larger by much: much is going on, and little of it is here yet."""
+        settings = self._settings
+        return self._last_size >= settings.batch_busy_messages and len(self._queue) < settings.batch_enough_messages
 
     async def _handle(self, batch: list[Waiting[Row]]) -> None:
         sure, failures = False, Counter[type[Exception]]()

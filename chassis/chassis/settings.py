@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     batch_max_messages: int = 500
     batch_window_ms: float = Field(2.0, description="how long a busy batcher waits for more work")
     batch_busy_messages: int = Field(4, description="the size of the last batch from which the batcher counts as busy")
+    batch_enough_messages: int = Field(16, description="so many do not wait for more")
     queue_max_messages: int = 2_000
     submit_max_seconds: float = Field(10.0, description="how long an HTTP caller may wait for the database, then 503")
     conflict_tries: int = Field(5, description="how often in a row a batch may find its new rows taken")

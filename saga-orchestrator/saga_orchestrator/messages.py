@@ -42,7 +42,7 @@ class ForOrder(SagaCommand):
 
 
 class CreateOrder(ForOrder):
-    """POST /orders."""
+    """A PENDING order under an id that we chose."""
 
     destination: ClassVar[str] = "order-service"
     user_id: UserId
@@ -57,13 +57,13 @@ class CreateOrder(ForOrder):
 
 
 class CancelOrder(CreateOrder):
-    """PATCH /orders/{id}/status, with the content, so that it may come before its create."""
+    """With the order's content, so that it may come before its create."""
 
     status: Literal["CANCELLED"] = "CANCELLED"
 
 
 class ConfirmOrder(ForOrder):
-    """PATCH /orders/{id}/status."""
+    """The last word on an order."""
 
     destination: ClassVar[str] = "order-service"
     status: Literal["CONFIRMED"] = "CONFIRMED"
