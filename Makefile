@@ -16,9 +16,10 @@ TEST_STACK := $(TEST_SETTINGS) $(LOCAL) --instance test run --replicas $(REPLICA
 GATE_STACK := $(LOCAL) --instance gate --measured run
 BENCH_STACK := $(LOCAL) --instance measured --measured run
 CHAOS_STACK := $(LOCAL) --instance chaos run --only infra
+CHAOS_LOG := .local/chaos.log
 
 .PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
-.PHONY: dlq republish test-gate bench-textbook bench-levers bench-gate bench-growth bench-scale bench-docs
+.PHONY: dlq republish test-gate test-scenarios test-chaos bench-textbook bench-levers bench-gate bench-growth bench-scale bench-docs
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
@@ -64,10 +65,16 @@ check: $(STAMP) ## lint, types, imports, Dockerfiles, compose file
 	@if docker compose version > /dev/null 2>&1; then docker compose config -q; \
 		else echo "docker-compose.yml was not checked: there is no docker compose here"; fi
 
-test: test-unit ## run every test; the stack that they need is their own
-	@$(TEST_STACK) sh -c '$(BIN)/pytest -n 2 tests/integration tests/audit && $(BIN)/pytest tests/ops tests/e2e'
-	@$(GATE_STACK) $(BIN)/pytest tests/bench
-	@CHAOS=short $(CHAOS_STACK) $(BIN)/pytest tests/chaos
+test: test-unit test-integration test-gate ## run every test; the stacks that they need are their own
+	@$(MAKE) --no-print-directory -j 2 test-scenarios test-chaos
+
+# These two mostly wait, so they do it at the same time.
+test-scenarios: $(STAMP)
+	@$(TEST_STACK) $(BIN)/pytest tests/ops tests/e2e
+
+test-chaos: $(STAMP)
+	@mkdir -p .local && echo 'tests/chaos runs meanwhile and is shown at its end (tail -f $(CHAOS_LOG))'
+	@CHAOS=short $(CHAOS_STACK) $(BIN)/pytest tests/chaos > $(CHAOS_LOG) 2>&1; ended=$$?; cat $(CHAOS_LOG); exit $$ended
 
 chaos: $(STAMP) ## kill, freeze and cut off everything, then audit (LONG=1: longer; CHAOS=short: as `make test` does)
 	@rm -f .local/failure-matrix.json

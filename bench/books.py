@@ -13,7 +13,7 @@ import asyncpg
 from bench.counters import MAX_REPLICAS
 from local.instance import DATABASES, HOST, SERVICES, Database, Instance, Service
 
-METRICS = re.compile(r"(batch_messages_sum|batch_messages_count|swept_messages_total) (\S+)")
+METRICS = re.compile(r"((?:batch_messages|order_call_commands)_(?:sum|count)|swept_messages_total) (\S+)")
 REQUESTS = re.compile(r'kafka_requests_total\{request="(\w+)".*\} (\S+)')
 TRAFFIC = re.compile(r"kafka_(\w+)_total (\S+)")
 COUNTED_BY_POSTGRES = """

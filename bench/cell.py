@@ -7,6 +7,8 @@ from bench.books import Books
 from bench.load import shape_name
 
 REQUESTS = ("Produce", "Fetch", "OffsetCommit")
+ORDER_CALLS = "order calls"
+"""What the requests to the order service are called among the batches."""
 TRAFFIC = ("MessagesIn", "BytesIn", "BytesOut")
 
 
@@ -76,6 +78,8 @@ class Cell:
             if batches := grown.get("batch_messages_count"):
                 self.batches[service] = batches / sagas
                 self.batch_size[service] = grown["batch_messages_sum"] / batches
+            if calls := grown.get("order_call_commands_count"):
+                self.batch_size[ORDER_CALLS] = grown["order_call_commands_sum"] / calls
             self.swept += grown.get("swept_messages_total", 0)
         self.kafka = {name: count / sagas for name, count in growth(before.kafka, after.kafka).items() if count}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from prometheus_client import Histogram
 from pydantic import BaseModel, TypeAdapter
 
 from chassis.crash import crash_point
@@ -27,7 +28,11 @@ from saga_orchestrator.messages import (
 from saga_orchestrator.settings import Settings
 
 PATH = "/orders/batch"
+SIZES = (1, 2, 4, 8, 16, 32, 64)
 Submit = Callable[[Message], "asyncio.Future[Any]"]
+
+
+commands = Histogram("order_call_commands", "Commands in one request to the order service", buckets=SIZES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,7 @@ def _applied(call: Call, applied: "asyncio.Future[Any]") -> None:
 
 async def _ask(client: aiohttp.ClientSession, calls: list[Call]) -> list[Answer]:
     """One request; an answer to each command, in their order."""
+    commands.observe(len(calls))
     data = b"[%b]" % b",".join(call.content for call in calls)
     async with client.post(PATH, data=data, headers={"content-type": "application/json"}) as response:
         status, content = response.status, await response.read()
