@@ -50,11 +50,12 @@ class KafkaTransport:
         while True:
             producer = kafka.producer(self._settings)
             try:
-                await producer.start()
+                # aiokafka tries for ever if the first answer, from a broker that had just begun, named no broker.
+                async with asyncio.timeout(self._settings.kafka_start_seconds):
+                    await producer.start()
             except kafka.BROKER_ERRORS as error:
                 log.warning("waiting for the broker", broker=self._settings.kafka_broker, error=repr(error))
-                with suppress(*kafka.BROKER_ERRORS):
-                    await producer.stop()
+                await self._stop(producer)
                 await backoff.pause()
                 continue
             backoff.reset()
@@ -99,10 +100,13 @@ class KafkaTransport:
         self._ready.clear()
         producer, self._producer = self._producer, None
         if producer is not None:
-            stopping = asyncio.create_task(_stop(producer))
-            self._stopping.add(stopping)
-            stopping.add_done_callback(self._stopping.discard)
-            await asyncio.wait([stopping], timeout=self._settings.kafka_stop_seconds)
+            await self._stop(producer)
+
+    async def _stop(self, producer: AIOKafkaProducer) -> None:
+        stopping = asyncio.create_task(_stop(producer))
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
+        await asyncio.wait([stopping], timeout=self._settings.kafka_stop_seconds)
 
     def _check(self, producer: AIOKafkaProducer, error: object) -> None:
         """An error that is not worth a retry may have killed the sender inside the producer; a full buffer has not."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from chassis import outbox
 from chassis.database import Pool
@@ -143,3 +144,15 @@ async def test_a_message_that_waits_while_the_producer_stops_is_told_so(settings
 
 async def assert_ready(transport: KafkaTransport) -> None:
     assert transport.ready
+
+
+async def test_a_producer_that_does_not_get_to_work_is_given_up_for_another(settings: Settings) -> None:
+    impatient = KafkaTransport(settings.model_copy(update={"kafka_start_seconds": 0.0001}))
+    with capture_logs() as logs:
+
+        async def assert_tried_again() -> None:
+            assert [entry["event"] for entry in logs].count("waiting for the broker") >= 3
+
+        async with background(kafka=impatient.run):
+            await eventually(assert_tried_again)
+            assert not impatient.ready
