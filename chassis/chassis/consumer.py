@@ -2,19 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from time import monotonic
 from uuid import UUID
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from chassis.batcher import Batcher
 from chassis.crash import crash_point
 from chassis.decider import Row
 from chassis.errors import InvalidRecord
-from chassis.kafka import BROKER_ERRORS, consumer, from_record, partition_of, require_fetcher
+from chassis.kafka import BROKER_ERRORS, consumer, dead_part, from_record, partition_of, stop
 from chassis.loops import Backoff, background
 from chassis.messages import Body, Message, by_destination
 from chassis.retries import Retries
@@ -78,7 +78,8 @@ class Consumer:
             kafka = consumer(self._settings)
             try:
                 kafka.subscribe(self._topics, listener=_CommitBeforeRevoke(self))
-                await kafka.start()
+                async with asyncio.timeout(self._settings.kafka_start_seconds):
+                    await kafka.start()
                 self._kafka = kafka
                 self._missing = []
                 backoff.reset()
@@ -92,15 +93,16 @@ class Consumer:
             finally:
                 self._kafka = None
                 self.busy = self.joined = False
-                await self._leave(kafka)
+                await self.commit(kafka)
+                await stop(kafka, self._settings.kafka_stop_seconds)
             await backoff.pause()
 
     async def _poll(self, kafka: AIOKafkaConsumer) -> None:
         due = self._committed_at + self._settings.commit_every_seconds - monotonic()
         wait_ms = int(max(due, 0) * 1000) + 1 if self._positions else self._settings.poll_wait_ms
         polled = await kafka.getmany(timeout_ms=wait_ms, max_records=self._settings.batch_max_messages)
-        if not polled:
-            require_fetcher(kafka)
+        if not polled and (dead := dead_part(kafka)):
+            raise KafkaError(f"a part of aiokafka has died: {dead}")
         self.busy = bool(polled)
         polled = await self._without_early(kafka, polled)
         if polled:
@@ -167,12 +169,6 @@ class Consumer:
                     await kafka.commit(positions)
             except (*BROKER_ERRORS, TimeoutError) as error:
                 log.warning("offsets not committed, records will come again", error=repr(error))
-
-    async def _leave(self, kafka: AIOKafkaConsumer) -> None:
-        with suppress(*BROKER_ERRORS, TimeoutError):
-            await self.commit(kafka)
-            async with asyncio.timeout(self._settings.kafka_stop_seconds):
-                await kafka.stop()
 
 
 def _resume(kafka: AIOKafkaConsumer, partition: TopicPartition) -> None:

@@ -1,6 +1,7 @@
 """Messages to and from Kafka records, and the two clients with every unsafe default replaced."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zlib import crc32
@@ -19,6 +20,9 @@ log = structlog.get_logger()
 
 BROKER_ERRORS = (KafkaError, OSError, RuntimeError)
 """The broker or the connection to it is away; uvloop says `RuntimeError` to a write on a connection that was reset."""
+
+PART_STOP_SECONDS = 1
+"""For each part of a client whose own `stop` has left it running."""
 
 
 def headers_of(message: Message) -> list[tuple[str, bytes]]:
@@ -94,6 +98,7 @@ def consumer(settings: Settings) -> AIOKafkaConsumer:
         auto_offset_reset="earliest",
         session_timeout_ms=settings.kafka_session_timeout_ms,
         heartbeat_interval_ms=settings.kafka_heartbeat_ms,
+        rebalance_timeout_ms=settings.kafka_rebalance_timeout_ms,
         request_timeout_ms=settings.kafka_request_timeout_ms,
         max_poll_records=settings.batch_max_messages,
         partition_assignment_strategy=(RangePartitionAssignor,),  # the same partitions of all topics to one process
@@ -114,10 +119,34 @@ def producer(settings: Settings) -> AIOKafkaProducer:
     )
 
 
-def require_fetcher(kafka: AIOKafkaConsumer) -> None:
-    """aiokafka does not say when its fetcher has died, of a connection that was reset for instance, and is deaf."""
-    if kafka._fetcher.error_future.done():
-        raise KafkaError("the consumer's fetcher has died")
+def dead_part(client: AIOKafkaConsumer | AIOKafkaProducer) -> str:
+    """Which of aiokafka's own tasks has died, of a connection that was reset for instance: it does not say so."""
+    if isinstance(client, AIOKafkaConsumer):
+        tasks = {"fetcher": client._fetcher.error_future, "metadata": client._client._sync_task}
+    else:
+        tasks = {"metadata": client.client._sync_task}
+    return ", ".join(name for name, task in tasks.items() if task.done())
+
+
+async def stop(client: AIOKafkaConsumer | AIOKafkaProducer, seconds: float) -> None:
+    """End every part of a client; what takes longer than so many seconds is cancelled.
+
+    aiokafka's own `stop` ends early if one of its tasks has died, or with `CancelledError` if it was about to repeat
+    a fetch. What is left would connect again, and who waits for an acknowledgement would wait for ever.
+    """
+    await _end(client.stop(), seconds)
+    consumes = isinstance(client, AIOKafkaConsumer)
+    parts = (client._fetcher, client._client) if consumes else (client._sender, client.client)
+    for part in filter(None, parts):
+        await _end(part.close(), PART_STOP_SECONDS)
+    if not consumes:
+        client._message_accumulator.fail_all(KafkaError("the producer was stopped before the broker had answered"))
+
+
+async def _end(closing: Coroutine[None, None, None], seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.gather(closing, return_exceptions=True)
 
 
 def choose_partition(key: bytes | None, partitions: Sequence[int], _: Sequence[int]) -> int:

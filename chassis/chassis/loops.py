@@ -8,9 +8,15 @@ from dataclasses import dataclass
 
 import structlog
 
+from chassis.errors import ChassisError
+
 log = structlog.get_logger()
 
 Loop = Callable[[], Coroutine[None, None, None]]
+
+
+class LoopEnded(ChassisError):
+    """A loop that runs for ever has ended, though nobody told it to."""
 
 
 @asynccontextmanager
@@ -19,7 +25,7 @@ async def background(**loops: Loop) -> AsyncIterator[None]:
     of_the_body: Exception | None = None
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(loop(), name=name) for name, loop in loops.items()]
+            tasks = [group.create_task(_for_ever(loop), name=name) for name, loop in loops.items()]
             try:
                 yield
             except Exception as failure:
@@ -33,6 +39,18 @@ async def background(**loops: Loop) -> AsyncIterator[None]:
         signal.raise_signal(signal.SIGTERM)
     if of_the_body:
         raise of_the_body
+
+
+async def _for_ever(loop: Loop) -> None:
+    """A task group does not mind a task that returns, nor one that was cancelled by a library that it called."""
+    try:
+        await loop()
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise LoopEnded("cancelled from within") from error
+    raise LoopEnded("it returned")
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:

@@ -53,9 +53,12 @@ class Settings(BaseSettings):
     kafka_session_timeout_ms: int = 6_000
     kafka_heartbeat_ms: int = 1_500
     kafka_request_timeout_ms: int = 10_000
+    kafka_rebalance_timeout_ms: int = Field(
+        9_000, description="how long a group waits for a busy member; the others' requests wait as long, so shorter"
+    )
     kafka_max_request_bytes: int = Field(2 * 1024 * 1024, description="a 1 MiB message, parked with its headers")
     kafka_start_seconds: float = Field(
-        15.0, description="how long a producer may take to connect, then a new one tries"
+        15.0, description="how long a client may take to connect, and to join its group, then a new one tries"
     )
     kafka_send_seconds: float = Field(
         12.0, description="how long a message may wait for room in the producer; longer than kafka_request_timeout_ms"

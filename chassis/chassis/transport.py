@@ -1,7 +1,6 @@
 """The ways out of a process: what the relay needs of one, and the one to Kafka."""
 
 import asyncio
-from contextlib import suppress
 from typing import Any, Protocol
 
 import structlog
@@ -9,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaTimeoutError
 
 from chassis import kafka
-from chassis.loops import Backoff
+from chassis.loops import Backoff, wait_for
 from chassis.messages import Message
 from chassis.settings import Settings
 
@@ -37,7 +36,6 @@ class KafkaTransport:
         self._producer: AIOKafkaProducer | None = None
         self._ready = asyncio.Event()
         self._broken = asyncio.Event()
-        self._stopping: set[asyncio.Task[None]] = set()
 
     @property
     def ready(self) -> bool:
@@ -55,14 +53,15 @@ class KafkaTransport:
                     await producer.start()
             except kafka.BROKER_ERRORS as error:
                 log.warning("waiting for the broker", broker=self._settings.kafka_broker, error=repr(error))
-                await self._stop(producer)
+                await kafka.stop(producer, self._settings.kafka_stop_seconds)
                 await backoff.pause()
                 continue
             backoff.reset()
             self._producer = producer
             self._broken.clear()
             self._ready.set()
-            await self._broken.wait()
+            while not self._broken.is_set() and not kafka.dead_part(producer):
+                await wait_for(self._broken, self._settings.stuck_check_seconds)
             log.warning("the producer broke, building a new one")
             await self.close()
 
@@ -96,25 +95,14 @@ class KafkaTransport:
         return sent
 
     async def close(self) -> None:
-        """Flush and stop; what takes longer than the setting goes on by itself."""
+        """Flush and stop; what takes longer than the setting is given up, and is still in the outbox."""
         self._ready.clear()
         producer, self._producer = self._producer, None
         if producer is not None:
-            await self._stop(producer)
-
-    async def _stop(self, producer: AIOKafkaProducer) -> None:
-        stopping = asyncio.create_task(_stop(producer))
-        self._stopping.add(stopping)
-        stopping.add_done_callback(self._stopping.discard)
-        await asyncio.wait([stopping], timeout=self._settings.kafka_stop_seconds)
+            await kafka.stop(producer, self._settings.kafka_stop_seconds)
 
     def _check(self, producer: AIOKafkaProducer, error: object) -> None:
         """An error that is not worth a retry may have killed the sender inside the producer; a full buffer has not."""
         harmless = getattr(error, "retriable", False) or isinstance(error, KafkaTimeoutError | TimeoutError)
         if isinstance(error, Exception) and not harmless and producer is self._producer:
             self._broken.set()
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    with suppress(*kafka.BROKER_ERRORS):
-        await producer.stop()

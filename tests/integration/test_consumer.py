@@ -193,16 +193,3 @@ async def die_at(point: str, settings: Settings) -> int:
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-
-
-async def test_a_consumer_whose_fetcher_has_died_starts_over(pool: Pool, settings: Settings, wired: Bodies) -> None:
-    before, after = add(1), add(2)
-    async with counting(settings, wired) as consumer:
-        await write(wired.add.destination, before)
-        await eventually(lambda: assert_total(pool, before, 1))
-        kafka = consumer.kafka
-        assert kafka
-        kafka._fetcher.error_future.cancel()
-        await write(wired.add.destination, after)
-        await eventually(lambda: assert_total(pool, after, 2))
-        assert consumer.kafka is not kafka

@@ -16,6 +16,14 @@ from chassis.loops import background
 async def dies():
     raise RuntimeError("out of luck")
 
+async def returns():
+    pass
+
+async def is_cancelled():
+    other = asyncio.create_task(asyncio.sleep(60))
+    other.cancel()
+    await other
+
 async def lives():
     try:
         await asyncio.Event().wait()
@@ -27,7 +35,7 @@ async def main(*loops):
     if LISTENS:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     async with background(**{loop.__name__: loop for loop in loops}):
-        await asyncio.sleep(0.1 if dies not in loops else 60)
+        await asyncio.sleep(0.1 if loops in ((), (lives,)) else 60)
     print("body ended", flush=True)
     if dies in loops:
         await told.wait()
@@ -47,6 +55,14 @@ def test_a_loop_that_dies_ends_the_process_and_the_log_says_why() -> None:
     assert done.returncode == -signal.SIGTERM
     assert "cleaned up" in done.stdout
     assert "out of luck" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("loop", "why"), [("returns", "it returned"), ("is_cancelled", "cancelled from within")])
+def test_a_loop_that_ends_in_any_other_way_does_too(loop: str, why: str) -> None:
+    done = run(f"({loop}, lives)")
+    assert done.returncode == -signal.SIGTERM
+    assert "cleaned up" in done.stdout
+    assert why in done.stdout + done.stderr
 
 
 def test_whoever_handles_sigterm_is_told_in_order() -> None:
