@@ -16,7 +16,6 @@ import uvicorn
 
 from chassis import kafka, outbox
 from chassis.batcher import Batcher
-from chassis.hot import HotRoutes
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,6 @@ def _publish_nothing_from_memory() -> None:
     _replace(outbox, "write", lambda whole: lambda messages, _: whole(messages, lease_seconds=0))
 
 
-def _serve_everything_by_fastapi() -> None:
-    _replace(HotRoutes, "_find", lambda _: lambda *_: None)
-
-
 def _run_on_asyncio() -> None:
     _replace(uvicorn, "run", lambda whole: partial(whole, loop="asyncio"))
 
@@ -72,7 +67,6 @@ LEVERS = {
     "publishing from memory": Without({"RELAY_TICK_SECONDS": "0.05"}, _publish_nothing_from_memory),
     "memory of rows": Without({"MEMORY_MAX_ROWS": "0"}),
     "one request for many orders": Without({"ORDER_CALL_MAX_COMMANDS": "1", "ORDER_CALLS_PARALLEL": "64"}),
-    "hot routes": Without(patch=_serve_everything_by_fastapi),
     "waiting 2 ms for more": Without({"BATCH_WINDOW_MS": "0"}),
     "offsets once a second": Without({"COMMIT_EVERY_SECONDS": "0"}),
     "generic plans": Without(patch=_plan_each_statement_anew),

@@ -8,23 +8,22 @@ import uvicorn
 from fastapi import FastAPI
 
 from chassis import logs, problems
-from chassis.hot import HotRoutes
 from chassis.settings import Settings
 
 GC_THRESHOLD = 50_000
 """Allocations between two looks of the garbage collector; messages are freed by counting."""
 
 
-def create(settings: Settings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> HotRoutes:
+def create(settings: Settings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
     """The application: logs, problem+json errors, a limit on bodies; the lifespan adds the routes."""
     logs.configure(settings.service, settings.log_level)
     app = FastAPI(title=settings.service, lifespan=lifespan)
     app.state.max_body_bytes = settings.max_body_bytes
     problems.install(app)
-    return HotRoutes(app)
+    return app
 
 
-def serve(app: HotRoutes, settings: Settings) -> None:
+def serve(app: FastAPI, settings: Settings) -> None:
     """Serve until SIGTERM, then stop in order: requests, loops, connections."""
     # What was imported stays for ever: the garbage collector need not look at it again, and seldom at the rest.
     gc.freeze()

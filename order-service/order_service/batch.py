@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request, Response
 from pydantic import RootModel, ValidationError
 
 from chassis.batcher import Batcher
-from chassis.hot import HotRoutes
 from chassis.http import trace_from
 from chassis.messages import Message
 from chassis.problems import BODY_PROBLEMS, json_response, or_problem, parse, request_body, responses, wrong_values
@@ -45,7 +44,7 @@ class Answer(Wire):
     body: dict[str, Any]
 
 
-def routes(batcher: Batcher[Order], hot: HotRoutes) -> APIRouter:
+def routes(batcher: Batcher[Order]) -> APIRouter:
     """The one route of a saga's calls."""
     router = APIRouter()
 
@@ -71,5 +70,4 @@ def routes(batcher: Batcher[Order], hot: HotRoutes) -> APIRouter:
         message = Message(command, enveloped.message_id, traceparent=trace_from(enveloped.traceparent))
         return await answer(batcher, command, message)
 
-    hot.add("POST", "/orders/batch", take)
     return router

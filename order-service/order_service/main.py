@@ -23,7 +23,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         batcher = Batcher(pool, Orders(), settings)
         async with background(batcher=batcher.run, housekeeping=Housekeeping(pool, settings).run):
             app.include_router(api.routes(batcher, pool))
-            app.include_router(batch.routes(batcher, app.state.hot))
+            app.include_router(batch.routes(batcher))
             app.include_router(health.routes(pool))
             yield
 

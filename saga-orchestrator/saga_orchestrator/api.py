@@ -16,7 +16,6 @@ from uuid_utils.compat import uuid7
 from chassis.batcher import Batcher
 from chassis.crash import crash_point
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
-from chassis.hot import HotRoutes
 from chassis.http import traceparent_of
 from chassis.messages import Message, Money
 from chassis.problems import BODY_PROBLEMS, Refused, json_response, parse, request_body, responses
@@ -60,7 +59,6 @@ def routes(
     waiters: Waiters,
     pool: Pool,
     settings: Settings,
-    hot: HotRoutes,
     admit: Callable[[], None],
     comes_here: Callable[[UUID], bool],
 ) -> APIRouter:
@@ -85,8 +83,6 @@ def routes(
                 await asyncio.wait([ended], timeout=settings.checkout_wait_seconds)
                 saga = ended.result() if ended.done() else await latest(pool, saga)
         return answer(saga)
-
-    hot.add("POST", "/checkout", checkout)
 
     @router.get(
         "/sagas/{saga_id}",

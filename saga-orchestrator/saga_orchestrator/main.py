@@ -53,7 +53,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         )
         comes_here = partial(consumer.will_read, PaymentCharged.destination)  # as the replies on every other topic
         async with relay.running(), loops, consumer.running():
-            app.include_router(api.routes(batcher, waiters, pool, settings, app.state.hot, relay.admit, comes_here))
+            app.include_router(api.routes(batcher, waiters, pool, settings, relay.admit, comes_here))
             app.include_router(operator.routes(batcher, settings))
             app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=consumer.health))
             yield

@@ -1,4 +1,4 @@
-"""The routes in front of FastAPI answer as FastAPI would, and leave all else to it."""
+"""Whatever goes wrong is answered with a problem that says what."""
 
 import asyncpg
 import httpx
@@ -10,7 +10,6 @@ from structlog.testing import capture_logs
 
 from chassis import problems
 from chassis.errors import Overloaded
-from chassis.hot import HotRoutes
 from chassis.problems import json_response, parse
 
 MOST_BYTES = 100
@@ -30,62 +29,53 @@ async def fail(request: Request) -> Response:
 
 
 @pytest.fixture
-def app() -> HotRoutes:
-    """Two routes, each known to both as in the services; `/cold` only to FastAPI."""
-    inner = FastAPI()
-    inner.state.max_body_bytes = MOST_BYTES
-    problems.install(inner)
-    hot = HotRoutes(inner)
-    inner.post("/sums")(add_up)
-    inner.post("/failures")(fail)
-    inner.get("/cold")(fail)
-    hot.add("POST", "/sums", add_up)
-    hot.add("POST", "/failures", fail)
-    return hot
+def app() -> FastAPI:
+    """One that adds up, and one that fails in the way that it is told to."""
+    app = FastAPI()
+    app.state.max_body_bytes = MOST_BYTES
+    problems.install(app)
+    app.post("/sums")(add_up)
+    app.get("/failures")(fail)
+    return app
 
 
-async def ask(app: HotRoutes, method: str, path: str, **content: object) -> httpx.Response:
+async def ask(app: FastAPI, method: str, path: str, **content: object) -> httpx.Response:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
         return await http.request(method, path, **content)  # type: ignore[arg-type]
 
 
-async def test_a_hot_route_gets_the_body(app: HotRoutes) -> None:
+async def test_a_good_body_is_no_problem(app: FastAPI) -> None:
     assert (await ask(app, "POST", "/sums", json={"numbers": [1, 2]})).json() == {"sum": 3}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
-async def test_a_method_that_a_hot_path_does_not_have_is_named(app: HotRoutes, method: str) -> None:
+async def test_a_method_that_a_path_does_not_have_is_named(app: FastAPI, method: str) -> None:
     answer = await ask(app, method, "/sums")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
-async def test_what_does_not_match_exactly_is_left_to_fastapi(app: HotRoutes) -> None:
-    slash = await ask(app, "POST", "/sums/")
-    assert (slash.status_code, slash.headers["location"]) == (307, "http://here/sums")
-    assert (await ask(app, "POST", "/nowhere")).status_code == 404
-    assert {"/sums", "/cold"} <= set((await ask(app, "GET", "/openapi.json")).json()["paths"])
+async def test_a_path_that_there_is_not_is_a_problem(app: FastAPI) -> None:
+    answer = await ask(app, "POST", "/nowhere")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
 @pytest.mark.parametrize(
     ("content", "status"), [(b"{", 400), (b"{}", 422), (b'{"numbers":[' + b"1," * 200 + b"1]}", 413)]
 )
-async def test_a_bad_body_is_a_problem(app: HotRoutes, content: bytes, status: int) -> None:
+async def test_a_bad_body_is_a_problem(app: FastAPI, content: bytes, status: int) -> None:
     answer = await ask(app, "POST", "/sums", content=content, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "/failures"), ("GET", "/cold")])
 @pytest.mark.parametrize(("how", "status"), [("overloaded", 503), ("away", 503), ("bug", 500)])
-async def test_an_error_is_the_same_problem_on_either_side(
-    app: HotRoutes, method: str, path: str, how: str, status: int
-) -> None:
-    answer = await ask(app, method, f"{path}?how={how}")
+async def test_an_error_is_a_problem(app: FastAPI, how: str, status: int) -> None:
+    answer = await ask(app, "GET", f"/failures?how={how}")
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert ("retry-after" in answer.headers) == (status == 503)
 
 
-async def test_a_caller_who_leaves_in_the_middle_of_a_body_is_no_error_of_ours(app: HotRoutes) -> None:
+async def test_a_caller_who_leaves_in_the_middle_of_a_body_is_no_error_of_ours(app: FastAPI) -> None:
     arrived: list[Message] = [
         {"type": "http.request", "body": b'{"numbers"', "more_body": True},
         {"type": "http.disconnect"},
