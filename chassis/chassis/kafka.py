@@ -125,7 +125,7 @@ def dead_part(client: AIOKafkaConsumer | AIOKafkaProducer) -> str:
         tasks = {"fetcher": client._fetcher.error_future, "metadata": client._client._sync_task}
     else:
         tasks = {"metadata": client.client._sync_task}
-    return ", ".join(name for name, task in tasks.items() if task.done())
+    return ", ".join(name for name, task in tasks.items() if task is not None and task.done())
 
 
 async def stop(client: AIOKafkaConsumer | AIOKafkaProducer, seconds: float) -> None:

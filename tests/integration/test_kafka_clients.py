@@ -96,10 +96,11 @@ async def test_a_producer_is_replaced_when_a_part_of_it_has_died(settings: Setti
         assert transport.ready
         assert transport._producer is not old
 
-    async with leaving_no_task(), background(transport=transport.run):
-        await eventually(lambda: assert_another_than(None))
-        first = transport._producer
-        assert first
-        first.client._sync_task.cancel()
-        await eventually(lambda: assert_another_than(first))
+    async with leaving_no_task():
+        async with background(transport=transport.run):
+            await eventually(lambda: assert_another_than(None))
+            first = transport._producer
+            assert first
+            first.client._sync_task.cancel()
+            await eventually(lambda: assert_another_than(first))
         await transport.close()
