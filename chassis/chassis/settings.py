@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     kafka_heartbeat_ms: int = 1_500
     kafka_request_timeout_ms: int = 10_000
     kafka_rebalance_timeout_ms: int = Field(
-        9_000, description="how long a group waits for a busy member; the others' requests wait as long, so shorter"
+        9_000, description="how long a rebalance waits for a busy member; less than the requests that wait for it may"
     )
     kafka_max_request_bytes: int = Field(2 * 1024 * 1024, description="a 1 MiB message, parked with its headers")
     kafka_start_seconds: float = Field(

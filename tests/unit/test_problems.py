@@ -30,12 +30,13 @@ async def fail(request: Request) -> Response:
 
 @pytest.fixture
 def app() -> FastAPI:
-    """One that adds up, and one that fails in the way that it is told to."""
+    """It adds up, and fails in the way that it is told to."""
     app = FastAPI()
     app.state.max_body_bytes = MOST_BYTES
     problems.install(app)
     app.post("/sums")(add_up)
     app.get("/failures")(fail)
+    app.post("/failures")(fail)
     return app
 
 
@@ -55,6 +56,15 @@ async def test_a_method_that_a_path_does_not_have_is_named(app: FastAPI, method:
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
+async def test_a_slash_too_many_leads_to_the_path_without_it(app: FastAPI) -> None:
+    slash = await ask(app, "POST", "/sums/")
+    assert (slash.status_code, slash.headers["location"]) == (307, "http://here/sums")
+
+
+async def test_every_path_is_documented(app: FastAPI) -> None:
+    assert {"/sums", "/failures"} <= set((await ask(app, "GET", "/openapi.json")).json()["paths"])
+
+
 async def test_a_path_that_there_is_not_is_a_problem(app: FastAPI) -> None:
     answer = await ask(app, "POST", "/nowhere")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
@@ -69,8 +79,9 @@ async def test_a_bad_body_is_a_problem(app: FastAPI, content: bytes, status: int
 
 
 @pytest.mark.parametrize(("how", "status"), [("overloaded", 503), ("away", 503), ("bug", 500)])
-async def test_an_error_is_a_problem(app: FastAPI, how: str, status: int) -> None:
-    answer = await ask(app, "GET", f"/failures?how={how}")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_error_is_a_problem(app: FastAPI, method: str, how: str, status: int) -> None:
+    answer = await ask(app, method, f"/failures?how={how}")
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert ("retry-after" in answer.headers) == (status == 503)
 
