@@ -77,7 +77,7 @@ async def _republish(
         until = min(until, await connection.fetchval("select now()"))
         what = (since, until, list(declared_topics()))
         found = {row["destination"]: row["count"] for row in await connection.fetch(COUNT, *what)}
-        log.info("published to Kafka", outbox=service, messages=sum(found.values()), topics=found)
+        log.info("found published since then", outbox=service, messages=sum(found.values()), topics=found)
         if dry_run:
             return
         due: Counter[str] = Counter()
