@@ -55,7 +55,7 @@ def run_variant(
     warm_up: WarmUp = 4,
     out: Out = RESULTS / "variant.json",
 ) -> None:
-    """Measure the textbook variant, or this system without a lever, beside an instance's Postgres and Kafka."""
+    """Measure the textbook variant, the floor or this system without a lever, beside a Postgres and Kafka."""
     if variant not in rounds.VARIANTS:
         raise typer.BadParameter(f"{variant!r} is none of these: {', '.join(rounds.VARIANTS)}")
     instance = Instance(port_offset=port_offset)
@@ -64,7 +64,7 @@ def run_variant(
         result = asyncio.run(session(instance, variant, plans, warm_up))
         if variant == "textbook":
             result.cells[-1].errors += asyncio.run(disagreements(instance))
-        elif not audited(port_offset):
+        elif variant != "bare" and not audited(port_offset):  # which keeps nothing that could disagree
             result.cells[-1].errors.append("the auditor found violations")
     report.show(console, result)
     finish(result, out)
@@ -84,10 +84,12 @@ def levers(
 def versus_textbook(
     port_offset: PortOffset = BENCH_OFFSET, rounds_of_each: Rounds = 3, seconds: Seconds = 8, folder: Folder = RESULTS
 ) -> None:
-    """This system and the textbook variant; the medians side by side, and the targets."""
+    """This system, the textbook variant and the floor; the medians side by side, and the targets."""
     results = rounds.interleaved(rounds.SYSTEMS, port_offset, rounds_of_each, seconds, folder)
     side_by_side.compare(console, results["this"], results["textbook"])
     side_by_side.show_targets(console, results["this"], results["textbook"])
+    for line in tables.floor(results["bare"], results["this"], results["textbook"]):
+        console.print(line)
 
 
 @app.command()

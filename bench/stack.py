@@ -32,6 +32,11 @@ def textbook(service: Service) -> tuple[str, ...]:
     return (f"bench.textbook.{'orchestrator' if service is ORCHESTRATOR else service.name.removesuffix('-service')}",)
 
 
+def bare(service: Service) -> tuple[str, ...]:
+    """The module of the floor, and which of the four it is."""
+    return ("bench.bare", service.name)
+
+
 @contextmanager
 def running(
     instance: Instance, broker: str, log: Path, command: Command, services: Iterable[Service] = SERVICES

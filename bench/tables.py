@@ -37,6 +37,29 @@ def versus(ours: Result, textbook: Result) -> Iterator[str]:
     yield from table(("target", "measured", "aim", ""), aims)
 
 
+def floor(bare: Result, ours: Result, textbook: Result) -> Iterator[str]:
+    """One caller, and what of its time cannot be left out; medians."""
+    results = {"bare": bare, "this": ours, "textbook": textbook}
+    found = {name: by_name(result)["1"] for name, result in results.items()}
+    yield f"{where(ours)} Median of {len(found['this'])}, in turn."
+    yield ""
+    measures = (
+        "p50 ms",
+        "p99 ms",
+        "CPU ms",
+        "services",
+        "postgres",
+        "kafka",
+        "commits",
+        "SQL",
+        "Kafka requests",
+        "WAL kB",
+    )
+    rows = [(measure, *(median(cells, measure) for cells in found.values())) for measure in measures]
+    shares = [median(cells, "p50 ms") / median(found["textbook"], "p50 ms") for cells in found.values()]
+    yield from table(("at one caller", *found), [*rows, ("p50, of the textbook variant's", *shares)])
+
+
 def levers(whole: Result, *without: Result) -> Iterator[str]:
     """What a saga costs with each lever taken out, and the throughput as a part of the whole's; medians."""
     rounds = by_name(whole)
