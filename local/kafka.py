@@ -162,6 +162,8 @@ def _settings(instance: Instance) -> dict[str, object]:
         "advertised.listeners": f"PLAINTEXT://{_own_address(instance)}",
         "log.dirs": instance.folder / "kafka",
         "auto.create.topics.enable": "false",
+        "num.network.threads": 1,  # three and eight by default: on two cores they take each other's caches
+        "num.io.threads": 2,
         "broker.session.timeout.ms": 3000,  # for so long the controller refuses a broker that was killed
         "broker.heartbeat.interval.ms": 1000,
         "group.initial.rebalance.delay.ms": 0,
