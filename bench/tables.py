@@ -50,7 +50,6 @@ def floor(bare: Result, ours: Result, textbook: Result) -> Iterator[str]:
         "services",
         "postgres",
         "kafka",
-        "commits",
         "SQL",
         "Kafka requests",
         "WAL kB",
