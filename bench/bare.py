@@ -101,18 +101,18 @@ class Bare:
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
-        broker = os.environ["KAFKA_BROKER"]
+        kafka = {"bootstrap_servers": os.environ["KAFKA_BROKER"]}
         self.database = await asyncpg.connect()
         await self.database.execute(TABLES)
-        producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all", enable_idempotence=True)
-        consumer = AIOKafkaConsumer(
-            *READS.get(self.service, ()), bootstrap_servers=broker, group_id=self.service, auto_offset_reset="earliest"
-        )
+        producer = AIOKafkaProducer(**kafka, acks="all", enable_idempotence=True)
         async with aiohttp.ClientSession(os.environ.get("ORDER_SERVICE_URL")) as self.http, producer as self.producer:
             if self.service not in READS:
                 yield
                 return
-            async with consumer:
+            topics = READS[self.service]
+            async with AIOKafkaConsumer(
+                *topics, **kafka, group_id=self.service, auto_offset_reset="earliest"
+            ) as consumer:
                 consuming = asyncio.create_task(self.consume(consumer))
                 yield
                 consuming.cancel()
