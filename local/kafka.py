@@ -100,8 +100,9 @@ def prepare(instance: Instance, for_proxy: bool = False) -> None:
         return
     if not jars().exists():
         _fetch_jars()
-    settings = _settings(instance) | (_second_way_in(instance) if for_proxy else {})
-    _properties(instance).write_text("\n".join(f"{name}={value}" for name, value in settings.items()) + "\n")
+    settings = _addresses(instance) | (_second_way_in(instance) if for_proxy else {})
+    own = "".join(f"{name}={value}\n" for name, value in settings.items())
+    _properties(instance).write_text((HERE / "server.properties").read_text() + own)
     if not (instance.folder / "kafka" / "meta.properties").exists():
         _format(instance)
 
@@ -151,37 +152,22 @@ def java() -> str:
     return shutil.which("java") or "java"
 
 
-def _settings(instance: Instance) -> dict[str, object]:
+def _addresses(instance: Instance) -> dict[str, object]:
     controller = f"{HOST}:{instance.kafka_controller_port}"
     return {
-        "process.roles": "broker,controller",
-        "node.id": 1,
         "controller.quorum.voters": f"1@{controller}",
-        "controller.listener.names": "CONTROLLER",
         "listeners": f"PLAINTEXT://{_own_address(instance)},CONTROLLER://{controller}",
         "advertised.listeners": f"PLAINTEXT://{_own_address(instance)}",
         "log.dirs": instance.folder / "kafka",
-        "auto.create.topics.enable": "false",
-        "num.network.threads": 1,  # three and eight by default: on two cores they take each other's caches
-        "num.io.threads": 2,
-        "broker.session.timeout.ms": 3000,  # for so long the controller refuses a broker that was killed
-        "broker.heartbeat.interval.ms": 1000,
-        "group.initial.rebalance.delay.ms": 0,
-        "offsets.topic.num.partitions": 4,
-        "offsets.topic.replication.factor": 1,
-        "transaction.state.log.num.partitions": 1,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
     }
 
 
 def _second_way_in(instance: Instance) -> dict[str, object]:
-    settings, proxy = _settings(instance), instance.kafka_proxy_port
+    addresses, proxy = _addresses(instance), instance.kafka_proxy_port
     return {
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "listeners": f"PROXIED://{HOST}:{proxy + 1},{settings['listeners']}",
-        "advertised.listeners": f"PROXIED://{HOST}:{proxy},{settings['advertised.listeners']}",
+        "listeners": f"PROXIED://{HOST}:{proxy + 1},{addresses['listeners']}",
+        "advertised.listeners": f"PROXIED://{HOST}:{proxy},{addresses['advertised.listeners']}",
     }
 
 
