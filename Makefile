@@ -102,7 +102,7 @@ bench: $(STAMP) ## measure sagas/s, latency and cost per saga on a fresh stack (
 	@$(BENCH_STACK) $(BIN)/python -m bench run --audit --kinds success,mixed --rate 100 \
 		$(if $(COMPARE),--against $(COMPARE))
 
-bench-textbook: $(STAMP) ## this system and the textbook variant in turn, three rounds: medians, ratios, targets
+bench-textbook: $(STAMP) ## this system, the textbook variant and the floor in turn, three rounds: medians, ratios, targets
 	@$(BIN)/python -m bench versus-textbook
 
 bench-levers: $(STAMP) ## this system with one lever after the other taken out, three rounds: what each of them gives

@@ -44,7 +44,7 @@ class Bare:
     def __init__(self, service: str) -> None:
         self.service = service
         self.waiting: dict[bytes, asyncio.Future[None]] = {}
-        self.alone = asyncio.Lock()
+        self.one_at_a_time = asyncio.Lock()
 
     async def checkout(self) -> None:
         """The orchestrator's part of a saga until its first reply comes over Kafka."""
@@ -71,7 +71,7 @@ class Bare:
 
     async def commit(self, statement: str = STEP) -> None:
         """One transaction, one round trip."""
-        async with self.alone:
+        async with self.one_at_a_time:
             await self.database.fetch(statement)
 
     async def send(self, topic: str, saga: bytes) -> None:

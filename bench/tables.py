@@ -43,17 +43,7 @@ def floor(bare: Result, ours: Result, textbook: Result) -> Iterator[str]:
     found = {name: by_name(result)["1"] for name, result in results.items()}
     yield f"{where(ours)} Median of {len(found['this'])}, in turn."
     yield ""
-    measures = (
-        "p50 ms",
-        "p99 ms",
-        "CPU ms",
-        "services",
-        "postgres",
-        "kafka",
-        "SQL",
-        "Kafka requests",
-        "WAL kB",
-    )
+    measures = ("p50 ms", "p99 ms", "CPU ms", "services", "postgres", "kafka", "SQL", "Kafka requests", "WAL kB")
     rows = [(measure, *(median(cells, measure) for cells in found.values())) for measure in measures]
     shares = [median(cells, "p50 ms") / median(found["textbook"], "p50 ms") for cells in found.values()]
     yield from table(("at one caller", *found), [*rows, ("p50, of the textbook variant's", *shares)])
