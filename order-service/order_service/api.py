@@ -113,12 +113,12 @@ def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
 async def answer(batcher: Batcher[Order], command: Command, message: Message) -> Response:
     """Hand over a command in its message; what became of it, as an answer."""
     handled = await batcher.submit(message)
-    reply = handled.outgoing[0].body
-    if reply.saga_id != command.saga_id:
-        raise Refused(HTTPStatus.CONFLICT, "another saga's command has this message id: give each command its own")
+    reply, order = handled.outgoing[0].body, handled.row
+    if reply.saga_id != command.saga_id or (isinstance(reply, OrderStored) and order is None):
+        raise Refused(HTTPStatus.CONFLICT, "another command has this message id: give each command its own")
     match reply:
-        case OrderStored(created=created) if handled.row is not None:
-            return show(handled.row, 201 if created else 200)
+        case OrderStored(created=created) if order is not None:
+            return show(order, 201 if created else 200)
         case OrderUnknown():
             raise unknown(command.order_id)
         case OrderConflict(reason=reason):
