@@ -19,7 +19,7 @@ CHAOS_STACK := $(LOCAL) --instance chaos run --only infra
 CHAOS_LOG := .local/chaos.log
 
 .PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
-.PHONY: dlq republish test-gate test-scenarios test-chaos bench-textbook bench-levers bench-gate bench-growth bench-scale bench-docs
+.PHONY: dlq republish test-gate test-variants test-scenarios test-chaos bench-textbook bench-levers bench-gate bench-growth bench-scale bench-docs
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
@@ -65,7 +65,7 @@ check: $(STAMP) ## lint, types, imports, Dockerfiles, compose file
 	@if docker compose version > /dev/null 2>&1; then docker compose config -q; \
 		else echo "docker-compose.yml was not checked: there is no docker compose here"; fi
 
-test: test-unit test-integration test-gate ## run every test; the stacks that they need are their own
+test: test-unit test-integration test-gate test-variants ## run every test; the stacks that they need are their own
 	@$(MAKE) --no-print-directory -j 2 test-scenarios test-chaos
 
 # These two mostly wait, so they do it at the same time.
@@ -91,6 +91,10 @@ test-e2e: $(STAMP) ## run the scenarios against the stack that runs (PORT_OFFSET
 
 test-gate: $(STAMP) ## check by counts, on a fresh stack, that a saga costs no more than it did
 	@$(GATE_STACK) $(BIN)/pytest tests/bench
+
+test-variants: $(STAMP) ## check that what the benchmark compares with does what it is said to, each on a fresh stack
+	@for variant in textbook bare; do \
+		$(LOCAL) --instance gate run --only infra $(BIN)/pytest tests/variants/test_$$variant.py || exit 1; done
 
 audit: $(STAMP) ## check that the four databases agree (ARGS="--json", "--watch 5", "--help")
 	@$(BIN)/python -m audit $(ARGS)
