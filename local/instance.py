@@ -84,6 +84,10 @@ class Instance:
         """One file for each process, `<name>.log`."""
         return self.folder / "logs"
 
+    def log(self, name: str) -> Path:
+        """Where the process of this name writes; the file may not exist yet."""
+        return self.logs / f"{name}.log"
+
     @property
     def short_folder(self) -> Path:
         """For sockets, whose path may not be long, and for what another user must reach."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from local import kafka, postgres, postgres_binaries, services
+from local import kafka, logs, postgres, postgres_binaries, services
 from local.instance import DATABASES, ROOT, STATE, Instance, python
 from local.ports import require_free, require_own
 from local.problem import Problem
@@ -66,11 +66,11 @@ def run(instance: Instance, command: list[str], replicas: int, only_infra: bool)
             up(instance, replicas, only_infra)
             code = _run_command(instance, command)
             if code:
-                _show_logs(instance)
-                _keep_logs(instance)
+                logs.show(instance, console)
+                logs.keep(instance, console)
             return code
         except Problem:
-            _keep_logs(instance)
+            logs.keep(instance, console)
             raise
         finally:
             with _undisturbed():
@@ -97,7 +97,7 @@ def _start(supervisor: Supervisor, instance: Instance, replicas: int, only_infra
         infra = _programs(instance, replicas, only_infra=True)
         supervisor.apply(infra)
         asyncio.run(_all_ready(supervisor, infra))
-    _create_topics(supervisor, instance)
+    _create_topics(instance)
     wanted = _programs(instance, replicas, only_infra)  # again: a stand-in's address is known only by now
     supervisor.apply(wanted)
     asyncio.run(_all_ready(supervisor, [program for program in wanted if running or program.name not in INFRA]))
@@ -139,19 +139,19 @@ async def _ready(supervisor: Supervisor, program: Program) -> None:
             return
         state = next(process.state for process in supervisor.states() if process.name == program.name)
         if state not in ("STARTING", "RUNNING"):
-            raise Problem(f"{program.name} ended at once.\n{_tail(supervisor, program.name)}")
+            raise Problem(f"{program.name} ended at once.\n{logs.tail(supervisor.instance, program.name)}")
         await asyncio.sleep(0.1)
-    raise Problem(f"{program.name} is not ready: {reason!r}.\n{_tail(supervisor, program.name)}")
+    raise Problem(f"{program.name} is not ready: {reason!r}.\n{logs.tail(supervisor.instance, program.name)}")
 
 
-def _create_topics(supervisor: Supervisor, instance: Instance) -> None:
+def _create_topics(instance: Instance) -> None:
     if kafka.is_stand_in(instance):
         return  # it makes topics by first use, and only so
     environment = os.environ | instance.environment(kafka.broker(instance))
-    with supervisor.log("kafka-init").open("a") as log:
+    with instance.log("kafka-init").open("a") as log:
         done = subprocess.run(python("-m", "kafka_init"), cwd=ROOT, env=environment, stdout=log, stderr=log)
     if done.returncode:
-        raise Problem(f"kafka_init could not create the topics.\n{_tail(supervisor, 'kafka-init')}")
+        raise Problem(f"kafka_init could not create the topics.\n{logs.tail(instance, 'kafka-init')}")
     console.print("  the topics are there")
 
 
@@ -174,26 +174,6 @@ def _run_command(instance: Instance, command: list[str]) -> int:
         except subprocess.TimeoutExpired:
             process.kill()
         raise
-
-
-def _show_logs(instance: Instance) -> None:
-    supervisor = Supervisor(instance)
-    for log in sorted(instance.logs.glob("*.log")):
-        console.print(_tail(supervisor, log.stem), markup=False)
-
-
-def _keep_logs(instance: Instance) -> None:
-    kept = STATE / f"logs-of-{instance.name}"
-    shutil.rmtree(kept, ignore_errors=True)
-    if instance.logs.exists():
-        shutil.copytree(instance.logs, kept)
-        console.print(f"All logs are kept in {kept}", markup=False)
-
-
-def _tail(supervisor: Supervisor, name: str, lines: int = 20) -> str:
-    log = supervisor.log(name)
-    text = log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
-    return "\n".join([f"--- {log} ends with:", *text])
 
 
 @contextmanager

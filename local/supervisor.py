@@ -1,62 +1,25 @@
-"""supervisord: its configuration, and what we ask of it while it runs."""
+"""What we ask of supervisord while it runs."""
 
 import os
-import shlex
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from xmlrpc.client import Error, ServerProxy
 
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
+from local import configuration
+from local.configuration import STOP_SECONDS
 from local.instance import SERVICES, Instance, python
 from local.problem import Problem
 from local.program import Program
 from local.services import setting_names
 
-STOP_SECONDS = 30
 ALIVE = ("STARTING", "RUNNING", "BACKOFF", "STOPPING")
-
-HEAD = """\
-[unix_http_server]
-file={socket}
-chmod=0700
-
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
-
-[supervisord]
-logfile={folder}/supervisord.log
-logfile_maxbytes=10MB
-logfile_backups=1
-pidfile={folder}/supervisord.pid
-childlogdir={folder}/logs
-{user}
-"""
-
-PROGRAM = """\
-[program:{name}]
-command={command}
-directory={directory}
-environment={environment}
-autostart=false
-autorestart=true
-startsecs=1
-startretries=1000
-stopsignal={stop_signal}
-stopwaitsecs={stop_seconds}
-killasgroup=true
-redirect_stderr=true
-stdout_logfile={log}
-stdout_logfile_maxbytes=50MB
-stdout_logfile_backups=1
-{user}
-"""
 
 
 @dataclass(frozen=True)
@@ -74,13 +37,13 @@ class Supervisor:
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
-        self.configuration = instance.folder / "supervisord.conf"
-        self.url = f"unix://{instance.short_folder}/supervisor.sock"
+        self._file = instance.folder / "supervisord.conf"
+        self._url = f"unix://{configuration.socket(instance)}"
 
     @property
     def _rpc(self) -> Any:
         """Anew each time: supervisor's transport does not recover from a failed call."""
-        return ServerProxy("http://localhost", transport=SupervisorTransport(serverurl=self.url)).supervisor
+        return ServerProxy("http://localhost", transport=SupervisorTransport(serverurl=self._url)).supervisor
 
     def is_running(self) -> bool:
         """False also if nobody answers, or while it shuts down."""
@@ -95,19 +58,15 @@ class Supervisor:
             return []
         return [State(i["name"], i["statename"], i["pid"], i["description"]) for i in self._rpc.getAllProcessInfo()]
 
-    def log(self, name: str) -> Path:
-        """Where the process's stdout and stderr go; the file may not exist yet."""
-        return self.instance.logs / f"{name}.log"
-
     def runs_exactly(self, programs: Iterable[Program]) -> bool:
         """True if these programs, unchanged and no others, are configured and all RUNNING."""
-        text = self._text(programs)
-        is_same = self.configuration.exists() and self.configuration.read_text() == text
+        wanted = configuration.text(self.instance, programs)
+        is_same = self._file.exists() and self._file.read_text() == wanted
         return is_same and self.is_running() and all(process.state == "RUNNING" for process in self.states())
 
     def apply(self, programs: list[Program]) -> None:
         """Make these programs, and no others, the ones that run. An unchanged one goes on undisturbed."""
-        self.configuration.write_text(self._text(programs))
+        self._file.write_text(configuration.text(self.instance, programs))
         if not self.is_running():
             self._start_daemon()
         ((added, changed, removed),) = self._rpc.reloadConfig()
@@ -148,10 +107,10 @@ class Supervisor:
         self.end_orphans()
 
     def _start_daemon(self) -> None:
-        command = python("-m", "supervisor.supervisord", "-c", str(self.configuration))
+        command = python("-m", "supervisor.supervisord", "-c", str(self._file))
         settings = set().union(*map(setting_names, SERVICES))  # each is given to its program, and may change later
         environment = {name: value for name, value in os.environ.items() if name not in settings}
-        environment["SUPERVISOR_SERVER_URL"] = self.url
+        environment["SUPERVISOR_SERVER_URL"] = self._url
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise Problem(f"supervisord did not start: {(done.stderr or done.stdout).strip()}")
@@ -168,7 +127,7 @@ class Supervisor:
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
-            return process.environ().get("SUPERVISOR_SERVER_URL") == self.url
+            return process.environ().get("SUPERVISOR_SERVER_URL") == self._url
         except (psutil.Error, OSError):
             return False
 
@@ -185,37 +144,6 @@ class Supervisor:
                 process.send_signal(number)
             except psutil.NoSuchProcess:
                 continue
-
-    def _text(self, programs: Iterable[Program]) -> str:
-        head = HEAD.format(
-            socket=self.url.removeprefix("unix://"),
-            folder=_escape(str(self.instance.folder)),
-            user="user=root" if os.geteuid() == 0 else "",
-        )
-        return head + "".join("\n" + self._section(program) for program in programs)
-
-    def _section(self, program: Program) -> str:
-        return PROGRAM.format(
-            name=program.name,
-            command=_escape(shlex.join(program.command)),
-            directory=_escape(str(program.directory)),
-            environment=_escape(",".join(f"{name}={_quote(value)}" for name, value in program.environment.items())),
-            stop_signal=program.stop_signal,
-            stop_seconds=STOP_SECONDS,
-            log=_escape(str(self.log(program.name))),
-            user=f"user={program.user}" if program.user else "",
-        )
-
-
-def _quote(value: str) -> str:
-    quote = "'" if '"' in value else '"'
-    if quote in value or "\n" in value:
-        raise Problem(f"supervisord has no way to pass on this setting: {value!r}.")
-    return f"{quote}{value}{quote}"
-
-
-def _escape(text: str) -> str:
-    return text.replace("%", "%%")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:

@@ -39,7 +39,7 @@ class Process:
         self.service = service
         self.url = HERE.url(service, replica)
         self.name = service.name if replica == 0 else f"{service.name}-{replica + 1}"
-        self.log = HERE.logs / f"{self.name}.log"
+        self.log = HERE.log(self.name)
         self._arm = HERE.folder / f"{self.name}.arm"
         self._module = module or f"{service.package}.main"
         self._settings = HERE.service_environment(service, replica, KAFKA_BROKER) | dict(settings)

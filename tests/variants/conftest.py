@@ -18,6 +18,6 @@ def instance() -> Instance:
 
 @pytest.fixture
 async def orchestrator(instance: Instance, variant: stack.Command) -> AsyncIterator[httpx.AsyncClient]:
-    with stack.running(instance, KAFKA_BROKER, instance.logs / "variant.log", variant):
+    with stack.running(instance, KAFKA_BROKER, instance.log("variant"), variant):
         async with httpx.AsyncClient(base_url=instance.url(ORCHESTRATOR), timeout=30) as http:
             yield http
