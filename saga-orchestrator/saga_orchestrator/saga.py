@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from chassis.messages import Body, Message
+from chassis.messages import Body, Event, Message
 from saga_orchestrator.definition import Saga, SagaCommand, Start, Step, label_of
 from saga_orchestrator.instance import (
     Cancel,
@@ -50,147 +50,153 @@ def decide(definition: Saga, saga: SagaInstance | None, message: Message, now: d
 
     Raises `IllegalTransition` when an operator asks for what cannot be any more, `UnknownSaga` when there is no saga.
     """
-    if isinstance(message.body, Start):
+    body = message.body
+    if isinstance(body, Start):
         if saga is not None:
             return Decision(saga)
-        saga = SagaInstance(message.body.saga_id, message.body, created_at=now)
-        after: SagaInstance | None = _send(definition, saga, 0, Direction.FORWARD, now, command_id)
-    elif saga is None:
+        turn = Turn(definition, SagaInstance(body.saga_id, body, created_at=now), now, command_id)
+        return turn.decision(message, turn.begun())
+    if saga is None:
         raise UnknownSaga(f"there is no saga {message.key}")
-    else:
-        after = _next(definition, saga, message, now, command_id)
-    return _decision(definition, saga, after, message, now)
+    turn = Turn(definition, saga, now, command_id)
+    if isinstance(body, TimedOut):
+        if (body.awaiting, body.attempt) != (saga.awaiting, saga.attempt):
+            return Decision(saga)
+    elif isinstance(body, Event) and not turn.awaits(message):
+        return turn.too_late(message)
+    return turn.decision(message, turn.after(body))
 
 
-def _next(
-    definition: Saga, saga: SagaInstance, message: Message, now: datetime, command_id: UUID
-) -> SagaInstance | None:
-    """The saga after this message; the same one if nothing follows, None if a reply comes too late to count."""
-    step = definition.steps[saga.position]
-    match message.body:
-        case Cancel(reason=reason):
-            _require(saga.status is Status.RUNNING, f"the saga is {saga.status}")
-            _require(saga.direction is Direction.FORWARD, "the saga is being compensated already")
-            _require(saga.position <= definition.pivot, "the saga is past its pivot and can only go forward")
-            _require(step.undo is not None, "the saga is at its pivot, which cannot be undone")
-            return _back(definition, saga, saga.position, now, command_id, step="CANCELLED", reason=reason)
-        case Retry():
-            _require(saga.status is Status.RUNNING, f"the saga is {saga.status}")
-            return _try(step, saga, saga.attempt, now)
-        case Resolve(reason=reason):
-            _require(saga.needs_attention is not None, "the saga does not need attention")
-            status = Status.COMPLETED if saga.direction is Direction.FORWARD else Status.FAILED
-            return _end(saga, status, reason=f"resolved by hand: {reason}")
-        case TimedOut(awaiting=awaiting, attempt=attempt):
-            if (saga.awaiting, saga.attempt) != (awaiting, attempt):
-                return saga
-            return _overdue(definition, saga, now, command_id)
-        case reply:
-            if not _answers(step, saga, message):
-                return None
-            return _answered(definition, saga, reply, now, command_id)
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A saga at one moment; what it becomes when something happens."""
 
+    definition: Saga
+    saga: SagaInstance
+    now: datetime
+    command_id: UUID
 
-def _answers(step: Step, saga: SagaInstance, message: Message) -> bool:
-    """Whether this replies to the awaited command: by its causation id or, from a foreign participant, by its type."""
-    allowed = (step.yes, step.no) if saga.direction is Direction.FORWARD else (step.undone,)
-    if saga.awaiting is None or type(message.body) not in allowed:
-        return False
-    return message.causation_id is None or message.causation_id == saga.awaiting
+    @property
+    def step(self) -> Step:
+        """Where it stands."""
+        return self.definition.steps[self.saga.position]
 
+    def awaits(self, reply: Message) -> bool:
+        """Whether this replies to the awaited command: by its causation id or, from a foreign participant, by type."""
+        step, saga = self.step, self.saga
+        allowed = (step.yes, step.no) if saga.direction is Direction.FORWARD else (step.undone,)
+        if saga.awaiting is None or type(reply.body) not in allowed:
+            return False
+        return reply.causation_id is None or reply.causation_id == saga.awaiting
 
-def _answered(definition: Saga, saga: SagaInstance, reply: Body, now: datetime, command_id: UUID) -> SagaInstance:
-    step = definition.steps[saga.position]
-    if saga.direction is Direction.BACKWARD:
-        return _back(definition, saga, saga.position - 1, now, command_id)
-    if type(reply) is step.no:
-        why = getattr(reply, "reason", None)
-        return _back(definition, saga, saga.position - 1, now, command_id, step=label_of(type(reply)), reason=why)
-    if saga.position + 1 == len(definition.steps):
-        return _end(saga, Status.COMPLETED, step=label_of(type(reply)))
-    return _send(definition, saga, saga.position + 1, Direction.FORWARD, now, command_id, step=label_of(type(reply)))
+    def begun(self) -> SagaInstance:
+        """The first command of all."""
+        return self._send(0, Direction.FORWARD)
 
+    def after(self, body: Body) -> SagaInstance:
+        """After a message that counts."""
+        match body:
+            case Cancel(reason=reason):
+                return self._cancelled(reason)
+            case Retry():
+                _require(self.saga.status is Status.RUNNING, f"the saga is {self.saga.status}")
+                return self._try(self.saga.attempt)
+            case Resolve(reason=reason):
+                return self._resolved(reason)
+            case TimedOut():
+                return self._overdue()
+            case reply:
+                return self._answered(reply)
 
-def _overdue(definition: Saga, saga: SagaInstance, now: datetime, command_id: UUID) -> SagaInstance:
-    step = definition.steps[saga.position]
-    if saga.attempt < step.tries:
-        return _try(step, saga, saga.attempt + 1, now)
-    forward = saga.direction is Direction.FORWARD
-    if forward and saga.position <= definition.pivot and step.undo is not None:
-        why = f"no reply to {step.do.__name__} after {step.tries} tries"
-        return _back(definition, saga, saga.position, now, command_id, step=step.timed_out, reason=why)
-    why = f"no reply to {_command(step, saga.direction).__name__} after {saga.attempt} tries"
-    return _try(step, saga, saga.attempt + 1, now, needs_attention=why)
+    def decision(self, message: Message, after: SagaInstance) -> Decision:
+        """Add the log; send the awaited command if a new try of it begins."""
+        seq = self.saga.seq + 1
+        received = LogEntry(after.saga_id, seq, Kind.RECEIVED, message, self.now)
+        if after.awaiting is None:
+            return Decision(replace(after, seq=seq), log=(received,))
+        command = _command(self.definition.steps[after.position], after.direction)
+        outgoing = message.cause(command.of(after.start), after.awaiting)
+        sent = LogEntry(after.saga_id, seq + 1, Kind.SENT, outgoing, self.now)
+        return Decision(replace(after, seq=seq + 1), (outgoing,), (received, sent))
 
+    def too_late(self, reply: Message) -> Decision:
+        """Nothing but an entry in the log."""
+        seq = self.saga.seq + 1
+        late = LogEntry(self.saga.saga_id, seq, Kind.LATE, reply, self.now)
+        return Decision(replace(self.saga, seq=seq), log=(late,))
 
-def _back(
-    definition: Saga, saga: SagaInstance, position: int, now: datetime, command_id: UUID, **changes: Any
-) -> SagaInstance:
-    if position < 0:
-        return _end(saga, Status.FAILED, **changes)
-    return _send(definition, saga, position, Direction.BACKWARD, now, command_id, **changes)
+    def _cancelled(self, reason: str) -> SagaInstance:
+        saga = self.saga
+        _require(saga.status is Status.RUNNING, f"the saga is {saga.status}")
+        _require(saga.direction is Direction.FORWARD, "the saga is being compensated already")
+        _require(saga.position <= self.definition.pivot, "the saga is past its pivot and can only go forward")
+        _require(self.step.undo is not None, "the saga is at its pivot, which cannot be undone")
+        return self._back(saga.position, step="CANCELLED", reason=reason)
 
+    def _resolved(self, reason: str) -> SagaInstance:
+        _require(self.saga.needs_attention is not None, "the saga does not need attention")
+        status = Status.COMPLETED if self.saga.direction is Direction.FORWARD else Status.FAILED
+        return self._end(status, reason=f"resolved by hand: {reason}")
 
-def _send(
-    definition: Saga,
-    saga: SagaInstance,
-    position: int,
-    direction: Direction,
-    now: datetime,
-    command_id: UUID,
-    **changes: Any,
-) -> SagaInstance:
-    step = definition.steps[position]
-    deadline = now + step.wait(1) * _spread(command_id)
-    new: dict[str, Any] = {
-        "position": position,
-        "direction": direction,
-        "awaiting": command_id,
-        "attempt": 1,
-        "deadline": deadline,
-    }
-    return replace(saga, needs_attention=None, **new, **changes)
+    def _answered(self, reply: Body) -> SagaInstance:
+        position = self.saga.position
+        if self.saga.direction is Direction.BACKWARD:
+            return self._back(position - 1)
+        label = label_of(type(reply))
+        if type(reply) is self.step.no:
+            return self._back(position - 1, step=label, reason=getattr(reply, "reason", None))
+        if position + 1 == len(self.definition.steps):
+            return self._end(Status.COMPLETED, step=label)
+        return self._send(position + 1, Direction.FORWARD, step=label)
 
+    def _overdue(self) -> SagaInstance:
+        saga, step = self.saga, self.step
+        if saga.attempt < step.tries:
+            return self._try(saga.attempt + 1)
+        forward = saga.direction is Direction.FORWARD
+        if forward and saga.position <= self.definition.pivot and step.undo is not None:
+            why = f"no reply to {step.do.__name__} after {step.tries} tries"
+            return self._back(saga.position, step=step.timed_out, reason=why)
+        why = f"no reply to {_command(step, saga.direction).__name__} after {saga.attempt} tries"
+        return self._try(saga.attempt + 1, needs_attention=why)
 
-def _try(step: Step, saga: SagaInstance, attempt: int, now: datetime, **changes: Any) -> SagaInstance:
-    """The awaited command once more, under the same id."""
-    assert saga.awaiting is not None
-    deadline = now + step.wait(attempt) * _spread(saga.awaiting)
-    return replace(saga, attempt=attempt, deadline=deadline, **changes)
+    def _back(self, position: int, **changes: Any) -> SagaInstance:
+        """To the undo of this step; before the first step there is nothing left to undo."""
+        if position < 0:
+            return self._end(Status.FAILED, **changes)
+        return self._send(position, Direction.BACKWARD, **changes)
+
+    def _send(self, position: int, direction: Direction, **changes: Any) -> SagaInstance:
+        """A new command, under a new id."""
+        new: dict[str, Any] = {
+            "position": position,
+            "direction": direction,
+            "awaiting": self.command_id,
+            "attempt": 1,
+            "deadline": self._deadline(self.definition.steps[position], 1, self.command_id),
+        }
+        return replace(self.saga, needs_attention=None, **new, **changes)
+
+    def _try(self, attempt: int, **changes: Any) -> SagaInstance:
+        """The awaited command once more, under the same id."""
+        assert self.saga.awaiting is not None
+        deadline = self._deadline(self.step, attempt, self.saga.awaiting)
+        return replace(self.saga, attempt=attempt, deadline=deadline, **changes)
+
+    def _end(self, status: Status, **changes: Any) -> SagaInstance:
+        new: dict[str, Any] = {"status": status, "awaiting": None, "attempt": 0, "deadline": None}
+        return replace(self.saga, needs_attention=None, **new, **changes)
+
+    def _deadline(self, step: Step, attempt: int, command_id: UUID) -> datetime:
+        """With jitter, but without dice: sagas that began together do not come back together."""
+        spread = 1 + JITTER * (command_id.int % 1000 / 1000 - 0.5)
+        return self.now + step.wait(attempt) * spread
 
 
 def _command(step: Step, direction: Direction) -> type[SagaCommand]:
     command = step.do if direction is Direction.FORWARD else step.undo
     assert command is not None, f"step {step.name!r} cannot be undone"
     return command
-
-
-def _spread(command_id: UUID) -> float:
-    """Jitter without dice: sagas that began together do not come back together."""
-    return 1 + JITTER * (command_id.int % 1000 / 1000 - 0.5)
-
-
-def _end(saga: SagaInstance, status: Status, **changes: Any) -> SagaInstance:
-    return replace(saga, status=status, awaiting=None, attempt=0, deadline=None, needs_attention=None, **changes)
-
-
-def _decision(
-    definition: Saga, before: SagaInstance, after: SagaInstance | None, message: Message, now: datetime
-) -> Decision:
-    """Add the log; send the awaited command if this decision began a new try."""
-    seq = before.seq + 1
-    if after is before:
-        return Decision(before)
-    if after is None:
-        late = LogEntry(before.saga_id, seq, Kind.LATE, message, now)
-        return Decision(replace(before, seq=seq), log=(late,))
-    received = LogEntry(before.saga_id, seq, Kind.RECEIVED, message, now)
-    if after.awaiting is None:
-        return Decision(replace(after, seq=seq), log=(received,))
-    command = _command(definition.steps[after.position], after.direction)
-    outgoing = message.cause(command.of(after.start), after.awaiting)
-    sent = LogEntry(before.saga_id, seq + 1, Kind.SENT, outgoing, now)
-    return Decision(replace(after, seq=seq + 1), (outgoing,), (received, sent))
 
 
 def _require(condition: bool, otherwise: str) -> None:

@@ -1,21 +1,19 @@
 """The orchestrator with compensations that are sent once: their deadline passes and nothing follows."""
 
 import runpy
-from datetime import datetime
-from uuid import UUID
 
-from saga_orchestrator import saga
-from saga_orchestrator.definition import Saga
-from saga_orchestrator.instance import Direction, SagaInstance
+from chassis.messages import Message
+from saga_orchestrator.instance import Direction, SagaInstance, TimedOut
+from saga_orchestrator.saga import Decision, Turn
 
-overdue = saga._overdue
+decision = Turn.decision
 
 
-def do_nothing_backward(definition: Saga, instance: SagaInstance, now: datetime, command_id: UUID) -> SagaInstance:
-    if instance.direction is Direction.BACKWARD:
-        return instance
-    return overdue(definition, instance, now, command_id)
+def do_nothing_backward(turn: Turn, message: Message, after: SagaInstance) -> Decision:
+    if isinstance(message.body, TimedOut) and turn.saga.direction is Direction.BACKWARD:
+        return Decision(turn.saga)
+    return decision(turn, message, after)
 
 
-saga._overdue = do_nothing_backward
+Turn.decision = do_nothing_backward
 runpy.run_module("saga_orchestrator.main", run_name="__main__")
