@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
-from chassis.problems import json_response
+from chassis.http import json_response
 
 DATABASE_CHECK_SECONDS = 2
 

@@ -1,10 +1,13 @@
-"""An HTTP request as a message, with the same metadata headers as a Kafka record."""
+"""HTTP in and out: a request as a message, with the metadata headers of a Kafka record; answers as JSON."""
 
 import secrets
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
-from fastapi import Request
+import orjson
+from fastapi import Request, Response
+from pydantic import BaseModel
 from uuid_utils.compat import uuid7
 
 from chassis.messages import Command, Message, trace_context
@@ -26,3 +29,13 @@ def traceparent_of(request: Request) -> str:
 def trace_from(text: str | None) -> str:
     """This W3C trace context, or the beginning of a new trace."""
     return trace_context(text) or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer straight from orjson."""
+    return Response(orjson.dumps(content, default=str), status, headers, "application/json")
+
+
+def model_response(view: BaseModel, status: int = 200) -> Response:
+    """A model, with its names as they are on the wire."""
+    return Response(view.model_dump_json(by_alias=True), status, media_type="application/json")

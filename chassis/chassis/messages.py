@@ -35,10 +35,17 @@ Money = Annotated[
 """An exact amount with at most two decimals, numeric(12,2) in SQL, a plain JSON number on the wire."""
 
 
-class Body(BaseModel):
-    """What a message says: flat JSON in camelCase; unknown fields are ignored."""
+class Wire(BaseModel):
+    """Anything that travels as JSON: camelCase there; fields that nobody knows are ignored."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, from_attributes=True, frozen=True, extra="ignore"
+    )
+
+
+class Body(Wire):
+    """What a message says, flat."""
+
     destination: ClassVar[str] = SUBMITTER
     saga_id: UUID
 

@@ -1,10 +1,7 @@
-"""Errors as application/problem+json (RFC 9457), and request bodies that fail with one that says what to do."""
+"""Errors as application/problem+json (RFC 9457)."""
 
-from collections.abc import Awaitable
 from http import HTTPStatus
-from typing import Any, TypeVar
 
-import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -19,7 +16,6 @@ log = structlog.get_logger()
 
 RETRY_AFTER_SECONDS = "1"
 WRONG_VALUES = "some values are wrong, see errors"
-Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
 class Problem(BaseModel):
@@ -41,11 +37,6 @@ class Refused(ChassisError):
         self.errors = errors
 
 
-def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON answer straight from orjson."""
-    return Response(orjson.dumps(content, default=str), status, headers, "application/json")
-
-
 def problem_response(
     status: int, detail: str, errors: list[dict[str, str]] | None = None, headers: dict[str, str] | None = None
 ) -> Response:
@@ -54,62 +45,9 @@ def problem_response(
     return Response(problem.model_dump_json(exclude_none=True), status, headers, "application/problem+json")
 
 
-async def parse(request: Request, model: type[Parsed]) -> Parsed:
-    """The request's body as a model; 415 for another content type, 413 too long, 400 broken JSON, 422 wrong values."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body with Content-Type: application/json")
-    try:
-        return model.model_validate_json(await _body(request))
-    except ValidationError as error:
-        if any(e["type"] == "json_invalid" for e in error.errors()):
-            raise Refused(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error.errors()[0]['msg']}") from None
-        raise wrong_values(error) from None
-
-
 def wrong_values(error: ValidationError) -> Refused:
     """The 422 that names the fields."""
     return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, WRONG_VALUES, _fields(error))
-
-
-async def _body(request: Request) -> bytes:
-    """The whole body, unless it is longer than the setting `MAX_BODY_BYTES` allows."""
-    most: int = request.app.state.max_body_bytes
-    announced = request.headers.get("content-length", "0")
-    body = bytearray()
-    if announced.isdigit() and int(announced) <= most:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > most:
-                break
-        else:
-            return bytes(body)
-    raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body may have at most {most} bytes")
-
-
-def request_body(model: type[BaseModel], *, many: bool = False) -> dict[str, Any]:
-    """What OpenAPI shows of a body that `parse` reads; `many`: a list of these."""
-    one = model.model_json_schema()
-    schema = {"type": "array", "items": one} if many else one
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-BODY_PROBLEMS = {
-    "status_400": "the body is not JSON",
-    "status_413": "the body is too large",
-    "status_415": "the body is not application/json",
-    "status_422": "some values are wrong",
-    "status_503": "the queue is full, or the database is away and may have accepted it: repeat with the same id or key",
-}
-"""For `responses`: what a route answers that reads a body and submits it."""
-
-
-def responses(**problems: str) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI shows of error answers: `responses(status_404="no such order")`."""
-    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
-    return {
-        int(name.removeprefix("status_")): {"description": text, "content": content} for name, text in problems.items()
-    }
 
 
 def install(app: FastAPI) -> None:
@@ -121,14 +59,6 @@ def install(app: FastAPI) -> None:
     expected = (Refused, RequestValidationError, HTTPException, Overloaded, Unavailable, ClientDisconnect)
     for kind in (*expected, *INFRASTRUCTURE_ERRORS, Exception):
         app.add_exception_handler(kind, answer)
-
-
-async def or_problem(request: Request, answer: Awaitable[Response]) -> Response:
-    """This answer, or the problem that it raises."""
-    try:
-        return await answer
-    except Exception as error:
-        return problem_of(request, error)
 
 
 def problem_of(request: Request, error: Exception) -> Response:

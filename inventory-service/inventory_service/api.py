@@ -5,19 +5,19 @@ from http import HTTPStatus
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
 
 from chassis.database import Pool
-from chassis.problems import Refused, responses
+from chassis.http import model_response
+from chassis.messages import Wire
+from chassis.openapi import responses
+from chassis.problems import Refused
 from inventory_service import queries
 from inventory_service.reservations import Status
 
 
-class ReservationView(BaseModel):
+class ReservationView(Wire):
     """A reservation as the API shows it."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
     order_id: UUID
     saga_id: UUID
     status: Status
@@ -32,15 +32,12 @@ def routes(pool: Pool) -> APIRouter:
     @router.get(
         "/reservations/{order_id}",
         response_model=ReservationView,
-        responses=responses(
-            status_404="no such reservation", status_422="the id is not a UUID", status_503="try again"
-        ),
+        responses=responses({404: "no such reservation", 422: "the id is not a UUID", 503: "try again"}),
     )
     async def get_reservation(order_id: UUID) -> Response:
         reservation = await queries.find_reservation(pool, order_id)
         if reservation is None:
             raise Refused(HTTPStatus.NOT_FOUND, f"there is no reservation of order {order_id}")
-        view = ReservationView.model_validate(reservation)
-        return Response(view.model_dump_json(by_alias=True), media_type="application/json")
+        return model_response(ReservationView.model_validate(reservation))
 
     return router

@@ -6,24 +6,18 @@ from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
 from uuid_utils.compat import uuid7
 
 from chassis.batcher import Batcher
+from chassis.bodies import parse
 from chassis.database import Pool
-from chassis.http import message_from
-from chassis.messages import Message, Money
-from chassis.problems import BODY_PROBLEMS, Refused, parse, request_body, responses
+from chassis.http import message_from, model_response
+from chassis.messages import Message, Money, Wire
+from chassis.openapi import BODY_PROBLEMS, request_body, responses
+from chassis.problems import Refused
 from order_service import queries
 from order_service.messages import CreateOrder, OrderConflict, OrderStored, OrderUnknown, SetOrderStatus, UserId
 from order_service.orders import Command, Order, Status
-
-
-class Wire(BaseModel):
-    """camelCase on the wire."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
 
 class NewOrder(Wire):
@@ -66,7 +60,7 @@ def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
         status_code=201,
         response_model=OrderView,
         openapi_extra=request_body(NewOrder),
-        responses=FOUND | responses(**BODY_PROBLEMS, status_409="this id has an order with other content"),
+        responses=FOUND | responses(BODY_PROBLEMS | {409: "this id has an order with other content"}),
     )
     async def create_order(request: Request) -> Response:
         wanted = await parse(request, NewOrder)
@@ -83,7 +77,7 @@ def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
         "/orders/{order_id}/status",
         response_model=OrderView,
         openapi_extra=request_body(NewStatus),
-        responses=responses(**BODY_PROBLEMS, status_404="no such order", status_409="the order's status is final"),
+        responses=responses(BODY_PROBLEMS | {404: "no such order", 409: "the order's status is final"}),
     )
     async def set_status(order_id: UUID, request: Request) -> Response:
         wanted = await parse(request, NewStatus)
@@ -99,7 +93,7 @@ def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
     @router.get(
         "/orders/{order_id}",
         response_model=OrderView,
-        responses=responses(status_404="no such order", status_422="the id is not a UUID", status_503="try again"),
+        responses=responses({404: "no such order", 422: "the id is not a UUID", 503: "try again"}),
     )
     async def get_order(order_id: UUID) -> Response:
         order = await queries.find_order(pool, order_id)
@@ -129,14 +123,7 @@ async def answer(batcher: Batcher[Order], command: Command, message: Message) ->
 
 def show(order: Order, status: int = 200) -> Response:
     """The order as JSON."""
-    view = OrderView(
-        order_id=order.order_id,
-        user_id=order.user_id,
-        total_amount=order.total_amount,
-        status=order.status,
-        created_at=order.created_at,
-    )
-    return Response(view.model_dump_json(by_alias=True), status, media_type="application/json")
+    return model_response(OrderView.model_validate(order), status)
 
 
 def unknown(order_id: UUID) -> Refused:

@@ -10,10 +10,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic import RootModel, ValidationError
 
 from chassis.batcher import Batcher
-from chassis.http import trace_from
-from chassis.messages import Message
-from chassis.problems import BODY_PROBLEMS, json_response, or_problem, parse, request_body, responses, wrong_values
-from order_service.api import Wire, answer
+from chassis.bodies import parse
+from chassis.http import json_response, trace_from
+from chassis.messages import Message, Wire
+from chassis.openapi import BODY_PROBLEMS, request_body, responses
+from chassis.problems import problem_of, wrong_values
+from order_service.api import answer
 from order_service.messages import CreateOrder, SetOrderStatus
 from order_service.orders import Command, Order
 
@@ -53,21 +55,28 @@ def routes(batcher: Batcher[Order]) -> APIRouter:
         status_code=HTTPStatus.MULTI_STATUS,
         response_model=list[Answer],
         openapi_extra=request_body(Enveloped, many=True),
-        responses=responses(**BODY_PROBLEMS),
+        responses=responses(BODY_PROBLEMS),
     )
     async def take(request: Request) -> Response:
         commands = (await parse(request, Batch)).root
-        answers = await asyncio.gather(*(or_problem(request, take_one(command)) for command in commands))
+        answers = await asyncio.gather(*(take_one(request, command) for command in commands))
         content = [{"status": each.status_code, "body": orjson.Fragment(each.body)} for each in answers]
         return json_response(content, HTTPStatus.MULTI_STATUS)
 
-    async def take_one(each: Any) -> Response:
+    async def take_one(request: Request, each: Any) -> Response:
         try:
-            enveloped = Enveloped.model_validate(each)
-            command = enveloped.command()
-        except ValidationError as error:
-            raise wrong_values(error) from None
-        message = Message(command, enveloped.message_id, traceparent=trace_from(enveloped.traceparent))
-        return await answer(batcher, command, message)
+            return await answer(batcher, *read(each))
+        except Exception as error:  # is the answer to this command alone
+            return problem_of(request, error)
 
     return router
+
+
+def read(each: Any) -> tuple[Command, Message]:
+    """A command of a batch, and the message that it travels in; 422 for what is none."""
+    try:
+        enveloped = Enveloped.model_validate(each)
+        command = enveloped.command()
+    except ValidationError as error:
+        raise wrong_values(error) from None
+    return command, Message(command, enveloped.message_id, traceparent=trace_from(enveloped.traceparent))

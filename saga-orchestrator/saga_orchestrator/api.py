@@ -9,21 +9,22 @@ from uuid import UUID, uuid5
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, StrictBool
-from pydantic.alias_generators import to_camel
+from pydantic import StrictBool
 from uuid_utils.compat import uuid7
 
 from chassis.batcher import Batcher
+from chassis.bodies import parse
 from chassis.crash import crash_point
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
-from chassis.http import traceparent_of
-from chassis.messages import Message, Money
-from chassis.problems import BODY_PROBLEMS, Refused, json_response, parse, request_body, responses
+from chassis.http import json_response, model_response, traceparent_of
+from chassis.messages import Message, Money, Wire
+from chassis.openapi import BODY_PROBLEMS, request_body, responses
+from chassis.problems import Refused
 from saga_orchestrator import queries
 from saga_orchestrator.handlers import Checkout
 from saga_orchestrator.home import new_saga_id
 from saga_orchestrator.instance import SagaInstance, Status
-from saga_orchestrator.messages import StartCheckout, UserId
+from saga_orchestrator.messages import StartCheckout, UserId, checkout_of
 from saga_orchestrator.settings import Settings
 from saga_orchestrator.views import CheckoutView, SagaView, standing, view
 from saga_orchestrator.waiters import Waiters
@@ -33,10 +34,9 @@ IDEMPOTENCY_NAMESPACE = UUID("0192f0c1-5c1e-7e6a-9d1b-6a5d8f3f2b11")
 LONGEST_KEY = 255
 
 
-class CheckoutRequest(BaseModel):
+class CheckoutRequest(Wire):
     """Body of POST /checkout. The force flags: true fails always, false succeeds always, absent is random."""
 
-    model_config = ConfigDict(alias_generator=to_camel)
     user_id: UserId
     total_amount: Money
     force_payment_fail: StrictBool | None = None
@@ -48,9 +48,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"model": CheckoutView, "description": "still RUNNING; look at Location"},
     402: {"model": CheckoutView, "description": "the payment was refused; everything is undone"},
     409: {"model": CheckoutView, "description": "FAILED for another reason, as step says; everything is undone"},
-    **responses(
-        **BODY_PROBLEMS | {"status_422": "some values are wrong, or the Idempotency-Key was used with another body"}
-    ),
+    **responses(BODY_PROBLEMS | {422: "some values are wrong, or the Idempotency-Key was used with another body"}),
 }
 
 
@@ -77,7 +75,7 @@ def routes(
             assert handled.row is not None
             saga = handled.row.saga
             crash_point("checkout.accepted")
-            if queries.checkout_of(saga).fingerprint != start.fingerprint:
+            if checkout_of(saga).fingerprint != start.fingerprint:
                 raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was used with another body")
             if saga.status is Status.RUNNING and "respond-async" not in request.headers.get("prefer", ""):
                 await asyncio.wait([ended], timeout=settings.checkout_wait_seconds)
@@ -87,14 +85,14 @@ def routes(
     @router.get(
         "/sagas/{saga_id}",
         response_model=SagaView,
-        responses=responses(status_404="no such saga", status_422="the id is not a UUID", status_503="try again"),
+        responses=responses({404: "no such saga", 422: "the id is not a UUID", 503: "try again"}),
     )
     async def get_saga(saga_id: UUID) -> Response:
         found = await queries.find_sagas(pool, [saga_id])
         if not found:
             raise Refused(HTTPStatus.NOT_FOUND, f"there is no saga {saga_id}")
         events = [{**e, "body": orjson.loads(e["body"])} for e in await queries.find_log(pool, saga_id)]
-        return Response(view(found[0], events).model_dump_json(by_alias=True), media_type="application/json")
+        return model_response(view(found[0], events))
 
     return router
 

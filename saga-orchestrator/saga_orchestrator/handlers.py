@@ -17,6 +17,7 @@ from chassis.writes import Write
 from saga_orchestrator import queries
 from saga_orchestrator.definition import Saga, Start
 from saga_orchestrator.instance import Kind, LogEntry, Resolve, SagaInstance, Status
+from saga_orchestrator.messages import checkout_of
 from saga_orchestrator.saga import decide
 
 log = structlog.get_logger()
@@ -62,7 +63,7 @@ class Checkouts(Decider[Checkout]):
         new = [row.saga for row in rows if row.saga.version == 0]
         known = [row.saga for row in rows if row.saga.version]
         resolved = [e.saga_id for row in rows for e in row.log if isinstance(e.message.body, Resolve)]
-        keyed = [start for saga in new if (start := queries.checkout_of(saga)).idempotency_key]
+        keyed = [start for saga in new if (start := checkout_of(saga)).idempotency_key]
         return [
             *([queries.insert_sagas(new)] if new else []),
             *([queries.update_sagas(known)] if known else []),

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from chassis.messages import Event, Money
 from saga_orchestrator.definition import SagaCommand, Start
+from saga_orchestrator.instance import SagaInstance
 
 UserId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """Who orders: 1 to 200 characters, no control characters."""
@@ -30,6 +31,12 @@ class StartCheckout(Start):
         return hashlib.sha256(asked.encode()).hexdigest()
 
 
+def checkout_of(saga: SagaInstance) -> StartCheckout:
+    """What the customer asked for."""
+    assert isinstance(saga.start, StartCheckout)
+    return saga.start
+
+
 class ForOrder(SagaCommand):
     """A command that needs nothing but the two ids."""
 
@@ -41,8 +48,8 @@ class ForOrder(SagaCommand):
         return cls(saga_id=start.saga_id, order_id=start.order_id)
 
 
-class CreateOrder(ForOrder):
-    """A PENDING order under an id that we chose."""
+class OrderContent(ForOrder):
+    """A command that says everything about its order."""
 
     destination: ClassVar[str] = "order-service"
     user_id: UserId
@@ -56,7 +63,11 @@ class CreateOrder(ForOrder):
         )
 
 
-class CancelOrder(CreateOrder):
+class CreateOrder(OrderContent):
+    """A PENDING order under an id that we chose."""
+
+
+class CancelOrder(OrderContent):
     """With the order's content, so that it may come before its create."""
 
     status: Literal["CANCELLED"] = "CANCELLED"

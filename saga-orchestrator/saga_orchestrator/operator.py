@@ -10,9 +10,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from chassis.batcher import Batcher
-from chassis.http import traceparent_of
+from chassis.bodies import parse
+from chassis.http import json_response, traceparent_of
 from chassis.messages import Message
-from chassis.problems import BODY_PROBLEMS, Refused, json_response, parse, request_body, responses
+from chassis.openapi import BODY_PROBLEMS, request_body, responses
+from chassis.problems import Refused
 from saga_orchestrator.handlers import Checkout
 from saga_orchestrator.instance import Cancel, Resolve, Retry, Status
 from saga_orchestrator.saga import IllegalTransition, UnknownSaga
@@ -26,11 +28,13 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"model": CheckoutView, "description": "done, and the saga has ended"},
     202: {"model": CheckoutView, "description": "done, and the saga goes on"},
     **responses(
-        status_401="the bearer token is wrong or missing",
-        status_403="no OPERATOR_TOKEN is set, so nobody may do this",
-        status_404="no such saga",
-        status_409="the saga is not in a state in which this may happen; nothing changed",
-        **BODY_PROBLEMS,
+        BODY_PROBLEMS
+        | {
+            401: "the bearer token is wrong or missing",
+            403: "no OPERATOR_TOKEN is set, so nobody may do this",
+            404: "no such saga",
+            409: "the saga is not in a state in which this may happen; nothing changed",
+        }
     ),
 }
 

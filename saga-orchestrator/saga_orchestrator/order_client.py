@@ -105,7 +105,7 @@ class OrderClient:
 
     def _apply(self, call: Call, answer: Answer) -> None:
         try:
-            reply = _reply(call.message, answer)
+            reply = reply_to(call.message, answer)
         except Undeliverable as error:
             call.done.set_exception(error)
         else:
@@ -137,31 +137,28 @@ async def _ask(client: aiohttp.ClientSession, calls: list[Call]) -> list[Answer]
 def enveloped(message: Message) -> bytes:
     """A command with the metadata that Kafka would carry in headers."""
     body = message.body
-    creates = isinstance(body, CreateOrder) and not isinstance(body, CancelOrder)
     envelope = {
         "messageId": str(message.id),
         "traceparent": message.traceparent,
-        "type": "CreateOrder" if creates else "SetOrderStatus",
+        "type": "CreateOrder" if isinstance(body, CreateOrder) else "SetOrderStatus",
         "body": orjson.Fragment(body.to_json()),
     }
     return orjson.dumps(envelope)
 
 
-def _reply(message: Message, answer: Answer) -> Event:
+def reply_to(message: Message, answer: Answer) -> Event:
     """2xx is a yes, unless the order is CANCELLED already; 409 and 422 are a no to a create. All else is unknown."""
     saga_id = message.key
     done = 200 <= answer.status < 300
     match message.body:
-        case CancelOrder() if done:
-            return OrderCancelled(saga_id=saga_id)
-        case ConfirmOrder() if done:
-            return OrderConfirmed(saga_id=saga_id)
-        case CancelOrder() | ConfirmOrder():
-            pass
         case CreateOrder() if done and answer.body.get("status") == "CANCELLED":
             return OrderRejected(saga_id=saga_id, reason="the order was cancelled before it was created")
         case CreateOrder() if done:
             return OrderCreated(saga_id=saga_id)
         case CreateOrder() if answer.status in (409, 422):
             return OrderRejected(saga_id=saga_id, reason=str(answer.body.get("detail", answer.status)))
+        case CancelOrder() if done:
+            return OrderCancelled(saga_id=saga_id)
+        case ConfirmOrder() if done:
+            return OrderConfirmed(saga_id=saga_id)
     raise Undeliverable(f"the order service answered {answer.status} to {message.type}: {answer.body}"[:400])

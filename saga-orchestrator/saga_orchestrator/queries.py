@@ -7,7 +7,7 @@ from uuid import UUID
 from chassis.database import Pool
 from chassis.writes import Write
 from saga_orchestrator.instance import Direction, LogEntry, SagaInstance, Status, TimedOut
-from saga_orchestrator.messages import StartCheckout
+from saga_orchestrator.messages import StartCheckout, checkout_of
 
 COLUMNS = (
     "saga_id, start, created_at, status, step, reason, position, direction, awaiting, attempt, deadline,"
@@ -130,12 +130,6 @@ def _progress(sagas: Sequence[SagaInstance]) -> tuple[list[Any], ...]:
         [s.seq for s in sagas],
         [s.version + 1 for s in sagas],
     )
-
-
-def checkout_of(saga: SagaInstance) -> StartCheckout:
-    """What the customer asked for."""
-    assert isinstance(saga.start, StartCheckout)
-    return saga.start
 
 
 def read(row: Mapping[str, Any]) -> SagaInstance:

@@ -4,17 +4,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
-
+from chassis.messages import Wire
 from saga_orchestrator.instance import SagaInstance, Status
-from saga_orchestrator.queries import checkout_of
+from saga_orchestrator.messages import checkout_of
 
 
-class CheckoutView(BaseModel):
+class CheckoutView(Wire):
     """How a checkout stands."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
     saga_id: UUID
     order_id: UUID
     status: Status
@@ -22,10 +19,9 @@ class CheckoutView(BaseModel):
     reason: str | None
 
 
-class EventView(BaseModel):
+class EventView(Wire):
     """An entry of a saga's log."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
     seq: int
     kind: str
     type: str
@@ -59,11 +55,7 @@ def standing(saga: SagaInstance) -> dict[str, Any]:
 def view(saga: SagaInstance, events: list[dict[str, Any]]) -> SagaView:
     """The saga as GET /sagas/{id} shows it."""
     return SagaView(
-        saga_id=saga.saga_id,
-        order_id=checkout_of(saga).order_id,
-        status=saga.status,
-        step=saga.step,
-        reason=saga.reason,
+        **standing(saga),
         created_at=saga.created_at,
         attempt=saga.attempt,
         deadline=saga.deadline,

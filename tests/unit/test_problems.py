@@ -9,8 +9,9 @@ from starlette.types import Message
 from structlog.testing import capture_logs
 
 from chassis import problems
+from chassis.bodies import parse
 from chassis.errors import Overloaded
-from chassis.problems import json_response, parse
+from chassis.http import json_response
 
 MOST_BYTES = 100
 ERRORS = {"overloaded": Overloaded("full"), "away": asyncpg.InterfaceError("closed"), "bug": KeyError("why")}
