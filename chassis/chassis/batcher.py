@@ -23,9 +23,6 @@ from chassis.unit_of_work import Handled, UnitOfWork
 
 log = structlog.get_logger()
 
-RACES = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-"""Another process was faster with one of the rows, and has committed: decide again on what is there now."""
-
 
 @dataclass(frozen=True, slots=True)
 class Waiting(Generic[Row]):
@@ -56,12 +53,9 @@ class Batcher(Generic[Row]):
         self._pausing = False
         self._backoff = Backoff(settings.retry_first_seconds, settings.retry_max_seconds)
 
-    def put(self, message: Message, *, patient: bool = True) -> "asyncio.Future[Handled[Row]]":
+    def put(self, message: Message) -> "asyncio.Future[Handled[Row]]":
         """Queue a message that must be handled, however long that takes; the future gets its outcome."""
-        future: asyncio.Future[Handled[Row]] = asyncio.get_running_loop().create_future()
-        self._queue.append(Waiting(message, future, patient))
-        self._work.set()
-        return future
+        return self._enqueue(message, patient=True)
 
     async def submit(self, message: Message) -> Handled[Row]:
         """Queue a message of somebody who can be told to come back: `Overloaded`, `Unavailable`."""
@@ -71,7 +65,7 @@ class Batcher(Generic[Row]):
             raise Unavailable("the database is away")
         try:
             async with asyncio.timeout(self._settings.submit_max_seconds):
-                return await self.put(message, patient=False)
+                return await self._enqueue(message, patient=False)
         except TimeoutError as error:
             raise Unavailable("the database does not answer") from error
 
@@ -88,35 +82,47 @@ class Batcher(Generic[Row]):
             self._last_size = len(batch)
             await self._handle(batch)
 
+    def _enqueue(self, message: Message, *, patient: bool) -> "asyncio.Future[Handled[Row]]":
+        future: asyncio.Future[Handled[Row]] = asyncio.get_running_loop().create_future()
+        self._queue.append(Waiting(message, future, patient))
+        self._work.set()
+        return future
+
     def _more_would_pay(self) -> bool:
         """Whether a moment's wait makes the batch larger by much: much is going on, and little of it is here yet."""
         settings = self._settings
         return self._last_size >= settings.batch_busy_messages and len(self._queue) < settings.batch_enough_messages
 
     async def _handle(self, batch: list[Waiting[Row]]) -> None:
-        sure, failures = False, Counter[type[Exception]]()
+        reload, failures = False, Counter[type[Exception]]()
         while batch := [waiting for waiting in batch if not waiting.future.done()]:
             try:
-                results = await self._unit.handle([waiting.message for waiting in batch], sure=sure)
+                results = await self._unit.handle([waiting.message for waiting in batch], reload=reload)
             except Exception as error:
-                if sure:  # a first failure may be memory's: it is decided again on what is stored
+                if reload:  # a first failure may be memory's: it is decided again on what is stored
                     failures[type(error)] += 1
-                too_much = isinstance(error, asyncpg.QueryCanceledError) and len(batch) > 1
-                if is_away(error) and not isinstance(error, RACES) and not too_much:
+                most = self._most_failures(error, len(batch))
+                if most is None:
                     await self._outlast(batch, error)
-                elif too_much or failures[type(error)] >= self._tries(error):
+                elif failures[type(error)] >= most:
                     await self._divide(batch, error)
                     break
             else:
                 self._backoff.reset()
                 _deliver(batch, results)
-            sure = True
+            reload = True
 
-    def _tries(self, error: Exception) -> int:
-        """How often a batch may fail so: that another process was faster is nobody's fault, but ends some day."""
-        if isinstance(error, RACES):
-            return self._settings.race_tries
-        return self._settings.conflict_tries if isinstance(error, asyncpg.UniqueViolationError) else 1
+    def _most_failures(self, error: Exception, messages: int) -> int | None:
+        """How often a batch may fail so before it is divided; None: until the database is back."""
+        match error:
+            case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
+                return self._settings.race_tries  # another process was faster, which is nobody's fault but ends
+            case asyncpg.UniqueViolationError():
+                return self._settings.conflict_tries
+            case asyncpg.QueryCanceledError() if messages > 1:
+                return 0  # too much for the statement timeout
+            case _:
+                return None if is_away(error) else 1
 
     async def _outlast(self, batch: list[Waiting[Row]], error: Exception) -> None:
         """The database is away: whoever can come back is told so, the others wait."""

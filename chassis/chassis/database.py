@@ -55,7 +55,6 @@ async def connect(settings: Settings, migration_folder: Traversable) -> AsyncIte
             "application_name": settings.service,
             "statement_timeout": str(settings.statement_timeout_ms),
             "lock_timeout": str(settings.lock_timeout_ms),
-            "idle_in_transaction_session_timeout": str(settings.idle_in_transaction_ms),
             # Batches of every size share one plan; planning each anew costs a tenth of the throughput.
             "plan_cache_mode": "force_generic_plan",
             # Every statement goes by key. A plan made while a table was empty must not scan it when it is full.

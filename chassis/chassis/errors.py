@@ -10,7 +10,7 @@ class Overloaded(ChassisError):
 
 
 class Unavailable(ChassisError):
-    """The database or the broker is away; nothing is known to be accepted, the caller may try again later."""
+    """The database is away; nothing is known to be accepted, the caller may try again later."""
 
 
 class Undeliverable(ChassisError):
@@ -23,3 +23,11 @@ class InvalidRecord(ChassisError):
 
 class MigrationChanged(ChassisError):
     """A migration that was already applied has been edited; write a new one instead."""
+
+
+class LoopEnded(ChassisError):
+    """A loop that runs for ever has ended, though nobody told it to; its process ends too."""
+
+
+class ConsumerStuck(ChassisError):
+    """Records wait, the broker answers, and yet nothing was handled for too long; its process ends."""

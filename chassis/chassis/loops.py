@@ -8,15 +8,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from chassis.errors import ChassisError
+from chassis.errors import LoopEnded
 
 log = structlog.get_logger()
 
 Loop = Callable[[], Coroutine[None, None, None]]
-
-
-class LoopEnded(ChassisError):
-    """A loop that runs for ever has ended, though nobody told it to."""
 
 
 @asynccontextmanager

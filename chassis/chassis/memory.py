@@ -1,13 +1,10 @@
-"""What a process remembers of its database: rows that it wrote itself, and the database's clock.
+"""What a process remembers of its database: rows that it wrote itself.
 
-Both are guesses that save a round trip. Rows are checked by their version when they are saved; the clock only sets
-deadlines and times of creation.
+A guess that saves a round trip: a row is checked by its version when it is saved.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from time import monotonic
 from typing import Generic
 from uuid import UUID
 
@@ -32,21 +29,3 @@ class Memory(Generic[Row]):
             self._rows[key] = row
         if len(self._rows) > self._most:
             self._rows.popitem(last=False)
-
-
-class DatabaseClock:
-    """What the database's clock said last, carried on by a clock that nobody sets."""
-
-    def __init__(self) -> None:
-        self._heard: tuple[datetime, float] | None = None
-
-    def heard(self, now: datetime) -> None:
-        """The database has just said so."""
-        self._heard = now, monotonic()
-
-    def now(self) -> datetime | None:
-        """What it would say; None before it has said anything."""
-        if self._heard is None:
-            return None
-        then, since = self._heard
-        return then + timedelta(seconds=monotonic() - since)

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -38,13 +39,19 @@ class Relay:
     """Publishes what was committed and marks what was acknowledged. Runs on every replica; there is no leader."""
 
     def __init__(
-        self, pool: Pool, settings: Settings, sends: Iterable[type[Body]], kafka: Transport, **others: Transport
+        self,
+        pool: Pool,
+        settings: Settings,
+        sends: Iterable[type[Body]],
+        kafka: Transport,
+        others: Mapping[str, Transport] = MappingProxyType({}),
     ) -> None:
+        """`others` are the ways out for messages with these destinations; all else goes to Kafka."""
         self._pool = pool
         self._settings = settings
         self._sends: Mapping[str, type[Body]] = by_type(sends)
         self._kafka = Lane(kafka)
-        self._others = {name.replace("_", "-"): Lane(transport) for name, transport in others.items()}
+        self._others = {name: Lane(transport) for name, transport in others.items()}
         self._lanes = {"kafka": self._kafka, **self._others}
         self._acknowledged: list[UUID] = []
         self._backlog = 0

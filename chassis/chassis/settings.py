@@ -36,7 +36,6 @@ class Settings(BaseSettings):
         6.0, description="after which a silent database is given up; longer than statement_timeout_ms, which it keeps"
     )
     lock_timeout_ms: int = 2_000
-    idle_in_transaction_ms: int = 10_000
     startup_wait_seconds: float = 60.0
 
     batch_max_messages: int = 500

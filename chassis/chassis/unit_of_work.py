@@ -13,11 +13,12 @@ from typing import Any, Generic
 from uuid import UUID
 
 from chassis import inbox, metrics, outbox
+from chassis.clock import DatabaseClock
 from chassis.crash import crash_point
 from chassis.database import Connection, Pool
 from chassis.decider import Decider, Row
 from chassis.errors import ChassisError
-from chassis.memory import DatabaseClock, Memory
+from chassis.memory import Memory
 from chassis.messages import Body, Command, Message, by_type
 from chassis.settings import Settings
 from chassis.writes import Write, save
@@ -79,17 +80,18 @@ class UnitOfWork(Generic[Row]):
         self._memory: Memory[Row] = Memory(settings.memory_max_rows)
         self._clock = DatabaseClock()
 
-    async def handle(self, messages: list[Message], *, sure: bool) -> list[Handled[Row]]:
-        """All of them or none; what became of each. Not sure: on what is remembered, as far as that goes.
+    async def handle(self, messages: list[Message], *, reload: bool) -> list[Handled[Row]]:
+        """All of them or none; what became of each. Decided on what is remembered; with `reload`, on what is stored.
 
-        `SerializationError` and `UniqueViolationError` mean that another process was faster, or memory wrong.
+        `SerializationError` and `UniqueViolationError` mean that another process was faster, or memory wrong;
+        `Unsure`, that what is remembered does not suffice.
         """
         keys = [self._decider.key(message) for message in messages]
         types = [message.type for message in messages]
         async with self._pool.acquire(timeout=self._settings.pool_acquire_seconds) as connection:
-            known = await self._load(connection, keys, messages, sure)
+            known = await self._load(connection, keys, messages, reload)
             changed, outgoing = self._decide(keys, messages, known)
-            if not sure and len(changed) < len(set(keys)):
+            if not reload and len(changed) < len(set(keys)):
                 raise Unsure
             sent = _to_send(outgoing, known.again)
             writes = self._writes(outgoing.keys() - known.handled, changed, sent)
@@ -107,16 +109,18 @@ class UnitOfWork(Generic[Row]):
             for key, message in zip(keys, messages, strict=True)
         ]
 
-    async def _load(self, connection: Connection, keys: list[UUID], messages: list[Message], sure: bool) -> Known[Row]:
-        """One SELECT for what is not remembered; all of it, and who was here before, if it must be sure."""
-        rows = {} if sure else self._memory.recall(keys)
+    async def _load(
+        self, connection: Connection, keys: list[UUID], messages: list[Message], reload: bool
+    ) -> Known[Row]:
+        """One SELECT for what is not remembered; with `reload` for all of it, and for who was here before."""
+        rows = {} if reload else self._memory.recall(keys)
         begins = self._decider.BEGINS
         missing = {k for k, m in zip(keys, messages, strict=True) if k not in rows and not isinstance(m.body, begins)}
         now = self._clock.now()
-        if now is not None and not missing and not sure:
+        if now is not None and not missing and not reload:
             return Known(rows, now)
         metrics.loads.inc()
-        wanted, ids = (set(keys), [m.id for m in messages]) if sure else (missing, [])
+        wanted, ids = (set(keys), [m.id for m in messages]) if reload else (missing, [])
         records = await connection.fetch(self._load_sql, sorted(wanted), ids)
         rows |= dict(self._read(record) for record in records if record[KEY] is not None)
         handled = {record["handled"] for record in records} - {None}

@@ -6,15 +6,11 @@ from time import monotonic
 import structlog
 
 from chassis.consumer import Consumer
-from chassis.errors import ChassisError
+from chassis.errors import ConsumerStuck
 from chassis.kafka import BROKER_ERRORS
 from chassis.settings import Settings
 
 log = structlog.get_logger()
-
-
-class ConsumerStuck(ChassisError):
-    """Records wait, the broker answers, and yet nothing was handled for too long."""
 
 
 class Watchdog:

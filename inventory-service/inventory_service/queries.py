@@ -8,9 +8,7 @@ from chassis.database import Pool
 from chassis.writes import Write
 from inventory_service.reservations import Reservation, Status
 
-COLUMNS = "order_id, saga_id, status, created_at, reason, version"
-
-LOAD = f"select {COLUMNS} from reservations where order_id = any($1)"
+LOAD = "select order_id, saga_id, status, created_at, reason, version from reservations where order_id = any($1)"
 
 SAVE = """
 insert into reservations (order_id, saga_id, status, created_at, reason, version)
@@ -38,7 +36,7 @@ def save(reservations: list[Reservation]) -> Write:
 
 async def find_reservation(pool: Pool, order_id: UUID) -> Reservation | None:
     """The reservation of this order."""
-    row = await pool.fetchrow(f"select {COLUMNS} from reservations where order_id = $1", order_id)
+    row = await pool.fetchrow(LOAD, [order_id])
     return read(dict(row)) if row else None
 
 

@@ -8,9 +8,7 @@ from chassis.database import Pool
 from chassis.writes import Write
 from order_service.orders import Order, Status
 
-COLUMNS = "order_id, user_id, total_amount, status, created_at, version"
-
-LOAD = f"select {COLUMNS} from orders where order_id = any($1)"
+LOAD = "select order_id, user_id, total_amount, status, created_at, version from orders where order_id = any($1)"
 
 SAVE = """
 insert into orders (order_id, user_id, total_amount, status, created_at, version)
@@ -38,7 +36,7 @@ def save(orders: list[Order]) -> Write:
 
 async def find_order(pool: Pool, order_id: UUID) -> Order | None:
     """The order with this id."""
-    row = await pool.fetchrow(f"select {COLUMNS} from orders where order_id = $1", order_id)
+    row = await pool.fetchrow(LOAD, [order_id])
     return read(dict(row)) if row else None
 
 

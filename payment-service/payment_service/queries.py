@@ -8,9 +8,7 @@ from chassis.database import Pool
 from chassis.writes import Write
 from payment_service.payments import Payment, Status
 
-COLUMNS = "order_id, saga_id, amount, status, created_at, reason, version"
-
-LOAD = f"select {COLUMNS} from payments where order_id = any($1)"
+LOAD = "select order_id, saga_id, amount, status, created_at, reason, version from payments where order_id = any($1)"
 
 SAVE = """
 insert into payments (order_id, saga_id, amount, status, created_at, reason, version)
@@ -39,7 +37,7 @@ def save(payments: list[Payment]) -> Write:
 
 async def find_payment(pool: Pool, order_id: UUID) -> Payment | None:
     """The payment of this order."""
-    row = await pool.fetchrow(f"select {COLUMNS} from payments where order_id = $1", order_id)
+    row = await pool.fetchrow(LOAD, [order_id])
     return read(dict(row)) if row else None
 
 

@@ -21,7 +21,7 @@ from saga_orchestrator import api, handlers, operator
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.deadlines import Deadlines
 from saga_orchestrator.handlers import Checkout, Checkouts
-from saga_orchestrator.messages import READS, SENDS, PaymentCharged
+from saga_orchestrator.messages import READS, SENDS, CreateOrder, PaymentCharged
 from saga_orchestrator.order_client import OrderClient
 from saga_orchestrator.settings import Settings
 from saga_orchestrator.waiters import Waiters
@@ -30,17 +30,18 @@ from saga_orchestrator.waiters import Waiters
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Everything that lives as long as the process, outermost first: the innermost stops first."""
-
-    def committed(rows: list[Checkout]) -> None:
-        waiters.resolve(row.saga for row in rows)
-        handlers.note(rows)
-
     definition = CHECKOUT.scaled(settings.step_timeout_scale)
     async with database.connect(settings, files("saga_orchestrator") / "migrations") as pool:
         kafka = KafkaTransport(settings)
+        # The replies of this client go to the batcher, whose messages go to the relay, which calls the client.
         orders = OrderClient(settings, submit=lambda reply: batcher.put(reply))
-        relay = Relay(pool, settings, SENDS, kafka, order_service=orders)
+        relay = Relay(pool, settings, SENDS, kafka, {CreateOrder.destination: orders})
         waiters = Waiters(pool, settings.waiter_check_seconds)
+
+        def committed(rows: list[Checkout]) -> None:
+            waiters.resolve(row.saga for row in rows)
+            handlers.note(rows)
+
         batcher = Batcher(pool, Checkouts(definition), settings, SENDS, relay.publish, committed)
         deadlines = Deadlines(batcher, pool, settings)
         consumer = Consumer(batcher, settings, READS, Retries(kafka, pool, settings))

@@ -9,12 +9,10 @@ from chassis.writes import Write
 from saga_orchestrator.instance import Direction, LogEntry, SagaInstance, Status, TimedOut
 from saga_orchestrator.messages import StartCheckout, checkout_of
 
-COLUMNS = (
-    "saga_id, start, created_at, status, step, reason, position, direction, awaiting, attempt, deadline,"
-    " needs_attention, seq, version"
-)
-
-LOAD = f"select {COLUMNS} from sagas where saga_id = any($1)"
+LOAD = """
+select saga_id, start, created_at, status, step, reason, position, direction, awaiting, attempt, deadline,
+       needs_attention, seq, version
+from sagas where saga_id = any($1)"""
 
 INSERT_SAGAS = """
 insert into sagas (saga_id, status, step, reason, position, direction, awaiting, attempt, deadline, needs_attention,

@@ -120,7 +120,7 @@ async def test_a_way_out_that_is_jammed_holds_up_no_other(pool: Pool, settings: 
     jammed = [Message.new(wired.noted(saga_id=uuid4())) for _ in range(5)]
     free = answers(wired, 5)
     other = {wired.added.destination: KafkaTransport(settings)}
-    relay = Relay(pool, settings, [wired.added, wired.noted], KafkaTransport(away), **other)
+    relay = Relay(pool, settings, [wired.added, wired.noted], KafkaTransport(away), other)
     await commit(pool, jammed, lease_seconds=-1)
     async with listening(wired.added.destination) as ear, relay.running():
         relay.publish(jammed)

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from chassis.memory import DatabaseClock, Memory
+from chassis.clock import DatabaseClock
+from chassis.memory import Memory
 
 
 def test_what_was_kept_last_is_recalled_and_the_oldest_is_forgotten() -> None:
