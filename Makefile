@@ -93,7 +93,7 @@ test-gate: $(STAMP) ## check by counts, on a fresh stack, that a saga costs no m
 	@$(GATE_STACK) $(BIN)/pytest tests/bench
 
 test-variants: $(STAMP) ## check that what the benchmark compares with does what it is said to, each on a fresh stack
-	@for variant in textbook bare; do \
+	@for variant in textbook floor; do \
 		$(LOCAL) --instance gate run --only infra $(BIN)/pytest tests/variants/test_$$variant.py || exit 1; done
 
 audit: $(STAMP) ## check that the four databases agree (ARGS="--json", "--watch 5", "--help")

@@ -48,7 +48,7 @@ def end(name: str) -> str:
 
 SECTIONS: dict[str, tuple[Callable[..., Lines], tuple[str, ...]]] = {
     "textbook": (tables.versus, ("this", "textbook")),
-    "floor": (tables.floor, ("bare", "this", "textbook")),
+    "floor": (tables.floor, ("floor", "this", "textbook")),
     "levers": (tables.levers, tuple(rounds.LEVERS)),
     "budget": (tables.budget, ("this",)),
     "cells": (tables.cells, ("result",)),

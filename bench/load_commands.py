@@ -64,7 +64,7 @@ def run_variant(
         result = asyncio.run(session(instance, variant, plans, warm_up))
         if variant == "textbook":
             result.cells[-1].errors += asyncio.run(disagreements(instance))
-        elif variant != "bare" and not audited(port_offset):  # which keeps nothing that could disagree
+        elif variant != "floor" and not audited(port_offset):  # which keeps nothing that could disagree
             result.cells[-1].errors.append("the auditor found violations")
     report.show(console, result)
     finish(result, out)
@@ -88,7 +88,7 @@ def versus_textbook(
     results = rounds.interleaved(rounds.SYSTEMS, port_offset, rounds_of_each, seconds, folder)
     side_by_side.compare(console, results["this"], results["textbook"])
     side_by_side.show_targets(console, results["this"], results["textbook"])
-    for line in tables.floor(results["bare"], results["this"], results["textbook"]):
+    for line in tables.floor(results["floor"], results["this"], results["textbook"]):
         console.print(line)
 
 

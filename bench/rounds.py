@@ -15,11 +15,11 @@ Commands = Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
 
 INFRA = ("--only", "infra")
 WITHOUT = {f"without {lever}": stack.without(lever) for lever in without.LEVERS}
-VARIANTS = {"textbook": stack.textbook, "bare": stack.bare, **WITHOUT}
+VARIANTS = {"textbook": stack.textbook, "floor": stack.floor, **WITHOUT}
 SYSTEMS: Commands = {
     "this": ((), ("run", "--audit")),
     "textbook": (INFRA, ("run-variant", "textbook")),
-    "bare": (INFRA, ("run-variant", "bare", "--callers", "1")),
+    "floor": (INFRA, ("run-variant", "floor", "--callers", "1")),
 }
 LEVERS: Commands = {label: (INFRA, ("run-variant", label, "--callers", "1,64")) for label in WITHOUT}
 REPLICAS = (1, 2, 4)

@@ -32,9 +32,9 @@ def textbook(service: Service) -> tuple[str, ...]:
     return (f"bench.textbook.{'orchestrator' if service is ORCHESTRATOR else service.name.removesuffix('-service')}",)
 
 
-def bare(service: Service) -> tuple[str, ...]:
+def floor(service: Service) -> tuple[str, ...]:
     """The module of the floor, and which of the four it is."""
-    return ("bench.bare", service.name)
+    return ("bench.floor", service.name)
 
 
 @contextmanager

@@ -37,9 +37,9 @@ def versus(ours: Result, textbook: Result) -> Iterator[str]:
     yield from table(("target", "measured", "aim", ""), aims)
 
 
-def floor(bare: Result, ours: Result, textbook: Result) -> Iterator[str]:
+def floor(lowest: Result, ours: Result, textbook: Result) -> Iterator[str]:
     """One caller, and what of its time cannot be left out; medians."""
-    results = {"bare": bare, "this": ours, "textbook": textbook}
+    results = {"floor": lowest, "this": ours, "textbook": textbook}
     found = {name: by_name(result)["1"] for name, result in results.items()}
     yield f"{where(ours)} Median of {len(found['this'])}, in turn."
     yield ""

@@ -1,4 +1,4 @@
-"""A FastAPI application with the chassis's manners, and the server that runs it."""
+"""A FastAPI application with JSON logs, problem+json and a limit for bodies, and the server that runs it."""
 
 import gc
 from collections.abc import Callable

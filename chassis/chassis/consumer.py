@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -134,19 +135,16 @@ class Consumer:
 
     async def _handle(self, records: list[ConsumerRecord]) -> None:
         decoded = [self._decode(record) for record in records]
-        outcomes = iter(
-            await asyncio.gather(
-                *(self._batcher.put(message) for message in decoded if isinstance(message, Message)),
-                return_exceptions=True,
-            )
+        outcomes = await asyncio.gather(
+            *(self._batcher.put(each) if isinstance(each, Message) else _failed(each) for each in decoded),
+            return_exceptions=True,
         )
-        results = [next(outcomes) if isinstance(message, Message) else message for message in decoded]
         # At once: parked one after the other, a flood of poison would hold up the good messages behind it.
         await asyncio.gather(
             *(
-                self._retries.park(record, error)
-                for record, error in zip(records, results, strict=True)
-                if isinstance(error, BaseException)
+                self._retries.park(record, outcome)
+                for record, outcome in zip(records, outcomes, strict=True)
+                if isinstance(outcome, BaseException)
             )
         )
         crash_point("consumer.before_offset_commit", [m.type for m in decoded if isinstance(m, Message)])
@@ -169,6 +167,12 @@ class Consumer:
                     await kafka.commit(positions)
             except (*BROKER_ERRORS, TimeoutError) as error:
                 log.warning("offsets not committed, records will come again", error=repr(error))
+
+
+def _failed(error: InvalidRecord) -> "asyncio.Future[Any]":
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future.set_exception(error)
+    return future
 
 
 def _resume(kafka: AIOKafkaConsumer, partition: TopicPartition) -> None:

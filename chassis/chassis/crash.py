@@ -7,11 +7,11 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
-from typing import Final
+from typing import Literal
 
 _POINT, _, _TYPE = os.environ.get("CRASH_AT", "").partition("@")
 
-POINTS: Final = (
+CrashPoint = Literal[
     "batch.before_commit",
     "batch.committed",
     "relay.leased",
@@ -21,10 +21,11 @@ POINTS: Final = (
     "retry.parked",
     "order_call.answered",
     "checkout.accepted",
-)
+    "redrive.sent",
+]
 
 
-def crash_point(name: str, types: Iterable[str] = ()) -> None:
+def crash_point(name: CrashPoint, types: Iterable[str] = ()) -> None:
     """Die here if `CRASH_AT` names this point (and, after an @, one of the message types at hand)."""
     if name == _POINT and (not _TYPE or not set(_TYPE.split(",")).isdisjoint(types)):
         print(f"crash point {name} {_TYPE} reached, killing this process", file=sys.stderr, flush=True)

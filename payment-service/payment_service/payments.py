@@ -1,4 +1,4 @@
-"""The rules of a payment. Pure: no I/O, no clock, no dice of its own."""
+"""The rules of a payment. Pure: no I/O, no clock, no randomness."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

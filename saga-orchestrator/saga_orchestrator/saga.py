@@ -188,7 +188,7 @@ class Turn:
         return replace(self.saga, needs_attention=None, **new, **changes)
 
     def _deadline(self, step: Step, attempt: int, command_id: UUID) -> datetime:
-        """With jitter, but without dice: sagas that began together do not come back together."""
+        """With jitter, but without randomness: sagas that began together do not come back together."""
         spread = 1 + JITTER * (command_id.int % 1000 / 1000 - 0.5)
         return self.now + step.wait(attempt) * spread
 

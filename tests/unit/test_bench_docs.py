@@ -22,7 +22,7 @@ SOME = [replace(CELL, callers=callers) for callers in (1, 16, 64)]
 CELLS: dict[str, list[Cell]] = {
     "this": SOME * 3,
     "textbook": SOME * 3,
-    "bare": SOME[:1] * 3,
+    "floor": SOME[:1] * 3,
     **dict.fromkeys(LEVERS, SOME * 3),
     "result": [*SOME, replace(CELL, mixed=True), replace(CELL, callers=200, rate=100)],
     "gate": [CELL] * 10,

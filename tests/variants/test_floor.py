@@ -14,7 +14,7 @@ ROWS = "select (select count(*) from sagas) + (select count(*) from steps)"
 
 @pytest.fixture
 def variant() -> stack.Command:
-    return stack.bare
+    return stack.floor
 
 
 async def test_a_checkout_is_nine_commits(orchestrator: httpx.AsyncClient, instance: Instance) -> None:

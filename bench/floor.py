@@ -2,7 +2,7 @@
 
 The same nine commits, four hops over Kafka, two order calls and one request, one after the other, through the same
 libraries and as many processes. Rows with nothing in them, no outbox, no inbox; nothing is checked and nothing is
-decided, and a saga is lost whenever anything goes wrong: this is a yardstick and no system.
+decided, and a saga is lost whenever anything goes wrong: it is for comparison only.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ STEP = "insert into steps default values"
 Scope = dict[str, Any]
 
 
-class Bare:
+class Floor:
     """One of the four services: an ASGI application with one connection of each kind."""
 
     def __init__(self, service: str) -> None:
@@ -120,5 +120,5 @@ class Bare:
 
 if __name__ == "__main__":
     uvicorn.run(
-        Bare(sys.argv[1]), host=os.environ["HOST"], port=int(os.environ["PORT"]), log_level="warning", access_log=False
+        Floor(sys.argv[1]), host=os.environ["HOST"], port=int(os.environ["PORT"]), log_level="warning", access_log=False
     )
