@@ -53,7 +53,7 @@ async def running(look: Look, verdict: Verdict) -> None:
     """I5: nothing runs past its deadline and the recovery time without being flagged; nothing at all once quiet."""
     options, database = look.options, look.snapshots.orchestrator
     verdict.looked = await database.fetchval("select count(*) from sagas where status = 'RUNNING'")
-    found = await database.fetch(OVERDUE, options.recovery_seconds, CHECKOUT.deadline_seconds, options.quiesced, MOST)
+    found = await database.fetch(OVERDUE, options.recovery_seconds, CHECKOUT.expected_seconds, options.quiesced, MOST)
     verdict.add(
         Finding(
             f"still RUNNING at {row['step']}" + (", overdue" if row["late"] else ""),

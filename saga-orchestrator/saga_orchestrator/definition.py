@@ -59,14 +59,14 @@ class Step:
 class Saga:
     """A declared sequence of steps, checked when it is made.
 
-    `deadline_seconds` bounds the tries of each step, and is the age at which the auditor objects to an unflagged saga;
-    nothing ends a saga by it.
+    The tries of each step must fit into `expected_seconds`, and the auditor reports a saga that is older and not
+    flagged; nothing ends a saga by it.
     """
 
-    def __init__(self, name: str, *steps: Step, deadline_seconds: float = 600.0) -> None:
+    def __init__(self, name: str, *steps: Step, expected_seconds: float = 600.0) -> None:
         self.name = name
         self.steps = steps
-        self.deadline_seconds = deadline_seconds
+        self.expected_seconds = expected_seconds
         pivots = [position for position, step in enumerate(steps) if step.pivot]
         if len(pivots) != 1:
             raise DefinitionError(f"saga {name!r} needs exactly one pivot, it has {len(pivots)}")
@@ -78,7 +78,7 @@ class Saga:
     def scaled(self, factor: float) -> "Saga":
         """The same saga with every first timeout multiplied, for tests that cannot wait."""
         steps = (replace(step, timeout_seconds=step.timeout_seconds * factor) for step in self.steps)
-        return Saga(self.name, *steps, deadline_seconds=self.deadline_seconds)
+        return Saga(self.name, *steps, expected_seconds=self.expected_seconds)
 
     def _faults(self, position: int, step: Step) -> list[str]:
         commands = [command for command in (step.do, step.undo) if command is not None]
@@ -88,7 +88,7 @@ class Saga:
             "a step after the pivot cannot have an undo": position > self.pivot and step.undo is not None,
             "a step after the pivot cannot say no": position > self.pivot and step.no is not None,
             "an undo needs its undone, and the other way round": (step.undo is None) != (step.undone is None),
-            "its tries take longer than the saga's deadline": longest > self.deadline_seconds,
+            "its tries take longer than the saga may": longest > self.expected_seconds,
             "it needs at least one try": step.tries < 1,
             **{f"{c.__name__} has no topic or endpoint": c.destination == SUBMITTER for c in commands},
         }

@@ -76,7 +76,7 @@ PLAIN: Mapping[str, Fault] = {
     "plain-refund-first": Fault("refund before charge", "ignored, and the charge then succeeds"),
     "plain-duplicate-charge": Fault("duplicate charge command", "not answered: a lost reply is never repaired"),
 }
-"""What breaks the plain version of this system; the second column is what happened to that one."""
+"""What breaks the Node demo that this system re-implements; the second column is what happened to it, measured once."""
 
 BUGS: Mapping[str, Fault] = {
     "bug-early-ack": Fault("a consumer acknowledges before it commits", "the auditor finds it"),
@@ -90,7 +90,7 @@ BUGS: Mapping[str, Fault] = {
 TABLES: Mapping[str, Mapping[str, Fault]] = {
     "Where a process dies": DEATHS,
     "Other faults": OTHERS,
-    "What breaks the plain version of this system": PLAIN,
+    "What breaks the Node demo that this system re-implements": PLAIN,
     "Seeded bugs": BUGS,
 }
 ROWS: Mapping[str, Fault] = {row: fault for table in TABLES.values() for row, fault in table.items()}

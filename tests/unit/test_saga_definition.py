@@ -34,7 +34,7 @@ def changed(wrong: Step, **changes: Any) -> tuple[Step, ...]:
         (CONFIRM, {"undo": CREATE.undo, "undone": CREATE.undone}, "cannot have an undo"),
         (CONFIRM, {"no": OrderRejected}, "cannot say no"),
         (CREATE, {"tries": 0}, "at least one try"),
-        (CREATE, {"timeout_seconds": 30.0, "tries": 100}, "longer than the saga's deadline"),
+        (CREATE, {"timeout_seconds": 30.0, "tries": 100}, "longer than the saga may"),
         (RESERVE, {"do": Lost}, "Lost has no topic or endpoint"),
         (RESERVE, {"undo": LostRelease}, "LostRelease has no topic or endpoint"),
     ],
