@@ -11,7 +11,7 @@ arrives first wins. If both copies fail, two new dead letters have one message i
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -27,6 +27,7 @@ from kafka_init.topics import declared_topics
 from local.instance import ORCHESTRATOR, Instance
 from local.problem import Problem
 from ops import report
+from ops.choice import Wanted, chosen, want
 from ops.letters import DeadLetters, Letter, Place, connected
 from ops.sagas import asking, waits
 
@@ -59,18 +60,6 @@ class Stack:
 
     kafka_broker: str
     orchestrator: str
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which dead letters are meant: the one at a place, or all open ones of a topic, of a saga, of both."""
-
-    place: Place | None
-    topic: str | None
-    saga: UUID | None
-
-    def __contains__(self, letter: Letter) -> bool:
-        return self.topic in (None, letter.topic) and self.saga in (None, letter.saga_id)
 
 
 @app.callback()
@@ -194,26 +183,6 @@ def drop(
         return True
 
     asyncio.run(each(context.obj, want(place, every, topic, saga), one))
-
-
-def want(place: str | None, every: bool, topic: str | None, saga: UUID | None) -> Wanted:
-    """What the command line names; `Problem` if that is nothing, or too much."""
-    if bool(place) == bool(every or topic or saga):
-        raise Problem("Say which: either a PLACE, or --all, --topic and --saga.")
-    return Wanted(Place.parse(place) if place else None, topic, saga)
-
-
-async def chosen(letters: DeadLetters, wanted: Wanted) -> AsyncIterator[Letter]:
-    """The open ones among those that are meant."""
-    closed = await letters.closed()
-    if wanted.place in closed:
-        log.warning("nothing to do, it is closed", place=str(wanted.place), since=closed[wanted.place])
-    elif wanted.place:
-        yield await letters.at(wanted.place)
-    else:
-        async for letter in letters.all(but=closed):
-            if letter in wanted:
-                yield letter
 
 
 async def each(stack: Stack, wanted: Wanted, act: Callable[[DeadLetters, Letter], Awaitable[bool]]) -> None:
