@@ -38,12 +38,12 @@ class Supervisor:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self._file = instance.folder / "supervisord.conf"
-        self._url = f"unix://{configuration.socket(instance)}"
+        self.url = f"unix://{configuration.socket(instance)}"
 
     @property
     def _rpc(self) -> Any:
         """Anew each time: supervisor's transport does not recover from a failed call."""
-        return ServerProxy("http://localhost", transport=SupervisorTransport(serverurl=self._url)).supervisor
+        return ServerProxy("http://localhost", transport=SupervisorTransport(serverurl=self.url)).supervisor
 
     def is_running(self) -> bool:
         """False also if nobody answers, or while it shuts down."""
@@ -110,7 +110,7 @@ class Supervisor:
         command = python("-m", "supervisor.supervisord", "-c", str(self._file))
         settings = set().union(*map(setting_names, SERVICES))  # each is given to its program, and may change later
         environment = {name: value for name, value in os.environ.items() if name not in settings}
-        environment["SUPERVISOR_SERVER_URL"] = self._url
+        environment["SUPERVISOR_SERVER_URL"] = self.url
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise Problem(f"supervisord did not start: {(done.stderr or done.stdout).strip()}")
@@ -127,7 +127,7 @@ class Supervisor:
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
-            return process.environ().get("SUPERVISOR_SERVER_URL") == self._url
+            return process.environ().get("SUPERVISOR_SERVER_URL") == self.url
         except (psutil.Error, OSError):
             return False
 

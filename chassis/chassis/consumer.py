@@ -56,7 +56,7 @@ class Consumer:
         """Whether the group has given this process its partitions; none, where there are more processes than those."""
         return self._kafka is not None and self.joined
 
-    def health(self) -> bool | str:
+    async def health(self) -> bool | str:
         """Whether it is ready; which topics are missing, if that is why it is not: then none of the others is read."""
         return f"missing topics: {', '.join(self._missing)}" if self._missing else self.ready
 

@@ -42,6 +42,13 @@ class KafkaTransport:
         """Whether a producer is connected."""
         return self._ready.is_set()
 
+    async def answers(self) -> bool:
+        """Whether the broker answers now."""
+        try:
+            return self._producer is not None and bool(await self._producer.client.fetch_all_metadata())
+        except kafka.BROKER_ERRORS:
+            return False
+
     async def run(self) -> None:
         """Keep a working producer, for ever."""
         backoff = Backoff(self._settings.retry_first_seconds, self._settings.retry_max_seconds)

@@ -37,7 +37,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         )
         async with relay.running(), loops, consumer.running():
             app.include_router(api.routes(pool))
-            app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=consumer.health))
+            app.include_router(health.routes(pool, broker=kafka.answers, consumer=consumer.health))
             yield
 
 

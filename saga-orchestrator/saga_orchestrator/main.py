@@ -56,7 +56,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with relay.running(), loops, consumer.running():
             app.include_router(api.routes(batcher, waiters, pool, settings, relay.admit, comes_here))
             app.include_router(operator.routes(batcher, settings))
-            app.include_router(health.routes(pool, broker=lambda: kafka.ready, consumer=consumer.health))
+            app.include_router(health.routes(pool, broker=kafka.answers, consumer=consumer.health))
             yield
 
 
