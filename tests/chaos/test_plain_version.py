@@ -12,10 +12,10 @@ from local.instance import ORCHESTRATOR, PAYMENT, SERVICES, Service
 from tests.chaos.poison import Place, dead_letters
 from tests.chaos.system import ALL_WELL, System
 from tests.chaos.verdict import assert_all_well
-from tests.e2e import test_participants as foreign
-from tests.e2e.test_participants import Conversation, Participant
+from tests.support import participants as foreign
 from tests.support.eventually import eventually
 from tests.support.load import assert_answered, load
+from tests.support.participants import Conversation, Participant
 from tests.support.stack import KAFKA_BROKER
 from tests.support.wire import CHARGE, COMMANDS, EVENTS
 
