@@ -221,11 +221,13 @@ async def test_a_command_whose_answers_are_pruned_is_decided_again_from_the_row(
     assert again.outgoing[0].id != first.outgoing[0].id
 
 
-async def test_of_two_processes_that_insert_the_same_row_the_loser_tries_again(pool: Pool, settings: Settings) -> None:
-    counter_id = uuid4()
+async def test_of_two_processes_that_insert_the_same_rows_the_loser_tries_again(pool: Pool, settings: Settings) -> None:
+    ids = [uuid4() for _ in range(40)]
     async with batching(pool, settings) as one, batching(pool, settings) as other:
-        await asyncio.gather(one.submit(add(1, counter_id)), other.submit(add(10, counter_id)))
-    assert await total(pool, counter_id) == 11
+        forward = [one.put(add(1, counter_id)) for counter_id in ids]
+        backward = [other.put(add(10, counter_id)) for counter_id in reversed(ids)]
+        await asyncio.gather(*forward, *backward)
+    assert [await total(pool, counter_id) for counter_id in ids] == [11] * len(ids)
 
 
 async def test_two_processes_that_take_turns_never_go_by_what_they_remember(pool: Pool, settings: Settings) -> None:

@@ -17,7 +17,8 @@ from chassis.relay import Relay
 from chassis.settings import Settings
 from chassis.transport import KafkaTransport
 from chassis.writes import save
-from tests.integration.counters import Bodies
+from tests.integration.counters import Bodies, Counters, add
+from tests.integration.test_batcher import batching
 from tests.integration.topics import listening
 from tests.support.eventually import eventually
 from tests.support.stack import HOST, KAFKA_BROKER
@@ -65,12 +66,15 @@ async def test_what_was_committed_is_published_as_it_is_and_then_marked(
     assert [record.key for record in records] == [str(message.key).encode() for message in messages]
 
 
-async def test_what_another_process_left_behind_is_swept_up(pool: Pool, settings: Settings, wired: Bodies) -> None:
-    left = answers(wired, 20)
-    await commit(pool, left, lease_seconds=-1)
+async def test_what_a_process_committed_and_did_not_publish_is_swept_up_when_its_lease_is_over(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    async with batching(pool, settings, Counters(wired.added)) as dead:
+        handled = await asyncio.gather(*(dead.put(add(number)) for number in range(1, 11)))
+    left = {answer.body.to_json().encode() for each in handled for answer in each.outgoing}
     async with relaying(pool, settings, wired), listening(wired.added.destination) as ear:
         await eventually(lambda: assert_all_marked(pool))
-        assert {record.value for record in await ear.heard(20)} == {m.body.to_json().encode() for m in left}
+        assert {record.value for record in await ear.heard(10)} == left
 
 
 async def test_two_relays_publish_each_row_once(pool: Pool, settings: Settings, wired: Bodies) -> None:
