@@ -17,7 +17,7 @@ from chassis.messages import Message
 from saga_orchestrator.instance import Cancel, Kind, Status, TimedOut
 from saga_orchestrator.messages import StartCheckout
 from tests.unit.node import Crash, Dead
-from tests.unit.test_saga_log import replay
+from tests.unit.runs import replay
 from tests.unit.world import Checkout, World
 
 FORCE = st.sampled_from([True, False, None])

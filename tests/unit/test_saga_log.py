@@ -1,25 +1,11 @@
 """The log tells the whole story: folding `decide` over what was received gives the stored saga again."""
 
-from uuid import UUID
-
 import pytest
 
-from saga_orchestrator.checkout import CHECKOUT
-from saga_orchestrator.instance import Kind, LogEntry, SagaInstance
-from saga_orchestrator.saga import decide
-from tests.unit.runs import Run, reachable
+from saga_orchestrator.instance import Kind
+from tests.unit.runs import Run, reachable, replay
 
 RUNS = reachable()
-
-
-def replay(log: tuple[LogEntry, ...]) -> SagaInstance | None:
-    """The saga that this log tells of."""
-    saga = None
-    for entry, following in zip(log, (*log[1:], None), strict=True):
-        if entry.kind is not Kind.SENT:
-            sent = following.message.id if following and following.kind is Kind.SENT else UUID(int=0)
-            saga = decide(CHECKOUT, saga, entry.message, entry.at, sent).saga
-    return saga
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run.state}-{run.saga.step}-{run.saga.attempt}")
