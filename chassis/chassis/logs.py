@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections import defaultdict
+from collections.abc import Callable
 from time import monotonic
 
 import orjson
@@ -13,18 +13,24 @@ CHATTY_LINES_PER_MINUTE = 20
 
 
 class RateLimit(logging.Filter):
-    """At most so many lines a minute; aiokafka writes 150 a second while its broker is away."""
+    """At most so many lines a minute from these loggers; aiokafka writes 150 a second while its broker is away."""
 
-    def __init__(self, lines_per_minute: int) -> None:
+    def __init__(self, loggers: tuple[str, ...], lines_per_minute: int, clock: Callable[[], float] = monotonic) -> None:
         super().__init__()
-        self.lines_per_minute = lines_per_minute
-        self.seen: defaultdict[int, int] = defaultdict(int)
+        self._loggers = loggers
+        self._lines_per_minute = lines_per_minute
+        self._clock = clock
+        self._minute = self._lines = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether this line may pass."""
-        minute = int(monotonic() // 60)
-        self.seen = defaultdict(int, {minute: self.seen[minute] + 1})
-        return self.seen[minute] <= self.lines_per_minute
+        if not record.name.startswith(self._loggers):
+            return True
+        minute = int(self._clock() // 60)
+        if minute != self._minute:
+            self._minute, self._lines = minute, 0
+        self._lines += 1
+        return self._lines <= self._lines_per_minute
 
 
 def configure(service: str, level: str) -> None:
@@ -57,18 +63,8 @@ def configure(service: str, level: str) -> None:
             ],
         )
     )
-    handler.addFilter(_per_chatty_logger())
+    handler.addFilter(RateLimit(CHATTY_LOGGERS, CHATTY_LINES_PER_MINUTE))
     logging.basicConfig(handlers=[handler], level=max(logging.getLevelName(level), logging.WARNING), force=True)
-
-
-def _per_chatty_logger() -> logging.Filter:
-    limit = RateLimit(CHATTY_LINES_PER_MINUTE)
-
-    class OnlyChatty(logging.Filter):
-        def filter(self, record: logging.LogRecord) -> bool:
-            return not record.name.startswith(CHATTY_LOGGERS) or limit.filter(record)
-
-    return OnlyChatty()
 
 
 def _name_the_service(service: str) -> structlog.typing.Processor:

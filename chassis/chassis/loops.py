@@ -64,11 +64,15 @@ class Backoff:
     longest: float
     tries: int = 0
 
+    def next(self) -> float:
+        """How many seconds the next pause takes; each call counts as a try."""
+        seconds: float = min(self.first * 2 ** min(self.tries, 30), self.longest)
+        self.tries += 1
+        return seconds
+
     async def pause(self) -> None:
         """Sleep for the next pause."""
-        seconds = min(self.first * 2 ** min(self.tries, 30), self.longest)
-        self.tries += 1
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(self.next())
 
     def reset(self) -> None:
         """Forget past failures."""

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from asyncpg import PostgresError
 from supervisor.xmlrpc import SupervisorTransport
 
+from local import configuration
 from local.instance import DATABASES, Database
 from local.program import Probe, answers_kafka, answers_sql
 from local.supervisor import Supervisor, wait_until
@@ -57,7 +58,8 @@ def _remove(name: str) -> None:
 
 
 def _supervisord() -> Any:
-    return ServerProxy("http://localhost", transport=SupervisorTransport(serverurl=SUPERVISOR.url)).supervisor
+    address = f"unix://{configuration.socket(HERE)}"
+    return ServerProxy("http://localhost", transport=SupervisorTransport(serverurl=address)).supervisor
 
 
 async def _answers(name: str) -> None:

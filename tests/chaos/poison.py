@@ -10,9 +10,9 @@ from uuid import UUID
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from kafka_init.topics import declared_topics
-from tests.e2e.test_poison import GARBAGE
 from tests.support.eventually import eventually
 from tests.support.stack import KAFKA_BROKER
+from tests.support.wire import GARBAGE
 
 SUFFIX = ".dlq"
 DEAD_LETTERS = [topic for topic in declared_topics() if topic.endswith(SUFFIX)]

@@ -10,8 +10,7 @@ from tests.chaos.proxy import Way
 from tests.chaos.soak import SETTINGS, proxied, through_proxies
 from tests.chaos.system import running
 from tests.chaos.verdict import assert_all_well
-from tests.support.eventually import eventually
-from tests.support.load import assert_answered, load
+from tests.support.load import load
 
 CALLERS = 8
 SECONDS = 3
@@ -28,11 +27,10 @@ ROWS = {
 async def test_whatever_becomes_of_the_connections_every_checkout_ends(way: Way) -> None:
     async with proxied() as proxies, running(SETTINGS, own=through_proxies(0)) as system:
         async with load(system.http, CALLERS) as history:
-            await eventually(lambda: assert_answered(5 * CALLERS, history))
+            await history.grows(5 * CALLERS)
             async with AsyncExitStack() as stack:
                 for proxy in proxies:
                     await stack.enter_async_context(proxy.failing(way))
                 await asyncio.sleep(SECONDS)  # how long it lasts is what is tested
-            back = len(history.answers)
-            await eventually(lambda: assert_answered(back + 5 * CALLERS, history), within=60)
+            await history.grows(5 * CALLERS, within=60)
         await assert_all_well(system, history)

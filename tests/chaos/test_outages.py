@@ -9,8 +9,7 @@ from tests.chaos.forms import EXTENT
 from tests.chaos.infra import KAFKA, away, kill
 from tests.chaos.system import System
 from tests.chaos.verdict import assert_all_well
-from tests.support.eventually import eventually
-from tests.support.load import assert_answered, load
+from tests.support.load import load
 
 CALLERS = 16
 
@@ -19,12 +18,11 @@ CALLERS = 16
 @pytest.mark.timeout(400)
 async def test_with_kafka_killed_and_away_under_load_checkouts_are_accepted_and_end(system: System) -> None:
     async with load(system.http, CALLERS) as history:
-        await eventually(lambda: assert_answered(5 * CALLERS, history))
+        await history.grows(5 * CALLERS)
         async with away(KAFKA):
             accepted = await system.checkout()
             await asyncio.sleep(EXTENT.kafka_away_seconds)  # how long it is away is what is tested
-        back = len(history.answers)
-        await eventually(lambda: assert_answered(back + 2 * CALLERS, history), within=90)
+        await history.grows(2 * CALLERS, within=90)
     await system.ended(accepted)
     await assert_all_well(system, history)
 
@@ -33,9 +31,8 @@ async def test_with_kafka_killed_and_away_under_load_checkouts_are_accepted_and_
 @pytest.mark.parametrize("service", EXTENT.killed_under_load, ids=lambda service: service.database.name)
 async def test_a_postgres_that_is_killed_under_load_loses_nothing(system: System, service: Service) -> None:
     async with load(system.http, CALLERS) as history:
-        await eventually(lambda: assert_answered(5 * CALLERS, history))
+        await history.grows(5 * CALLERS)
         await kill(service.database)
         await system.database(service).expire_connections()
-        back = len(history.answers)
-        await eventually(lambda: assert_answered(back + 5 * CALLERS, history), within=90)
+        await history.grows(5 * CALLERS, within=90)
     await assert_all_well(system, history)

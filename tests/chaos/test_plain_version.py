@@ -12,10 +12,9 @@ from local.instance import ORCHESTRATOR, PAYMENT, SERVICES, Service
 from tests.chaos.poison import Place, dead_letters
 from tests.chaos.system import ALL_WELL, System
 from tests.chaos.verdict import assert_all_well
-from tests.e2e import test_participants as foreign
-from tests.e2e.test_participants import Conversation, Participant
-from tests.support.eventually import eventually
-from tests.support.load import assert_answered, load
+from tests.support import participants as foreign
+from tests.support.load import load
+from tests.support.participants import Conversation, Participant
 from tests.support.stack import KAFKA_BROKER
 from tests.support.wire import CHARGE, COMMANDS, EVENTS
 
@@ -54,11 +53,10 @@ async def test_a_service_killed_under_64_callers_leaves_no_saga_running_and_nobo
     system: System, service: Service
 ) -> None:
     async with load(system.http, CALLERS) as history:
-        await eventually(lambda: assert_answered(CALLERS, history))
+        await history.grows(CALLERS)
         await system[service].end()
         system[service].start()
-        back = len(history.answers)
-        await eventually(lambda: assert_answered(back + CALLERS, history), within=60)
+        await history.grows(CALLERS, within=60)
     await assert_all_well(system, history)
 
 

@@ -1,5 +1,6 @@
 """The soak: customers check out while everything that can break does. Then it heals, and the money is counted."""
 
+import asyncio
 import json
 import random
 from collections import Counter
@@ -19,8 +20,7 @@ from tests.chaos.poison import Place, dead_letters
 from tests.chaos.processes import HERE
 from tests.chaos.soak import Soak, soaking
 from tests.chaos.verdict import ALL, assert_all_well, assert_audit_is_clean
-from tests.support.eventually import eventually
-from tests.support.load import History, assert_answered, load
+from tests.support.load import History, load
 
 CALLERS = 6
 """Of each replica."""
@@ -47,7 +47,7 @@ async def test_whatever_breaks_under_load_every_checkout_ends_and_the_books_agre
         all_kinds = havoc.kinds(soak.processes, soak.proxies, dice[0], poured)
         async with lives.watched():
             async with customers(soak) as histories, echoing(dice[1], BROKEN) as echoes:
-                await eventually(lambda: assert_answered(WARM_UP, *histories))
+                await asyncio.gather(*(history.grows(WARM_UP) for history in histories))
                 await soak.suffer(havoc.plan(all_kinds, dice[2], EXTENT.soak_seconds), histories)
                 await soak.heal()
             await letters.hold(poured | echoes.broken.keys())

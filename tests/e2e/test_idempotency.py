@@ -94,4 +94,5 @@ async def test_an_odd_key_is_refused_before_anything_is_written(
             "/checkout", content=f'{{"userId": "{user}", "totalAmount": 500}}', headers=list(headers.items())
         )
 
-    assert 400 <= answer.status_code < 500
+    assert answer.status_code == 422
+    assert answer.headers["Content-Type"] == "application/problem+json"

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,12 +11,8 @@ import pytest
 from tests.support.consistency import disagreements
 from tests.support.databases import Databases
 from tests.support.stack import SERVICES, assert_ready, started_at
-from tests.support.wire import COMMANDS, EVENTS, Wire
+from tests.support.wire import COMMANDS, EVENTS, GARBAGE, Wire
 
-GARBAGE = [
-    *(None, b"", os.urandom(512), b"\x00", b"\xff\xfe{}", b"null", b"[]", b"{}", b'"charge"', b"7", b"NaN", b"{", b"}"),
-    *(b"[" * 20_000, b"9" * 5000, b'{"sagaId": 1e400}', b'{"sagaId": "\\ud800", "orderId": "\\u0000"}'),
-]
 BAD_FIELDS: list[dict[str, Any]] = [
     {"sagaId": None},
     {"sagaId": "not-a-uuid"},

@@ -37,8 +37,8 @@ class Added(Event):
     total: int
 
 
-class Superstition(Exception):
-    """13."""
+class ThirteenRefused(Exception):
+    """By every counter."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Counters(Decider[Counter]):
     def decide(self, row: Counter | None, message: Message, now: datetime) -> tuple[Counter, list[Message]]:
         assert isinstance(message.body, Add | Noted)
         if message.body.number == 13:
-            raise Superstition("13 is never added")
+            raise ThirteenRefused("13 is never added")
         counter = row or Counter(message.key)
         counter = replace(counter, total=counter.total + message.body.number)
         answers = [self._added(saga_id=message.key, total=counter.total)] if isinstance(message.body, Add) else []

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from datetime import datetime
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -15,26 +14,15 @@ from chassis.database import Pool
 from chassis.kafka import header_texts
 from chassis.messages import Message
 from chassis.settings import Settings
-from tests.integration.counters import Bodies, Counter, Counters, add, total
+from tests.integration.counters import Bodies, add, total
 from tests.integration.counting import counting
+from tests.integration.deciders import RefusesTwice
 from tests.integration.topics import committed, listening, write, write_by_java
 from tests.support.eventually import eventually
 from tests.support.stack import ROOT
 
 POISON = b"\x00\xffnot a message"
 FAR_FUTURE_MS = 32_503_680_000_000
-
-
-class Moody(Counters):
-    """Refuses everything twice."""
-
-    refusals = 2
-
-    def decide(self, row: Counter | None, message: Message, now: datetime) -> tuple[Counter, list[Message]]:
-        if self.refusals:
-            self.refusals -= 1
-            raise RuntimeError("not now")
-        return super().decide(row, message, now)
 
 
 async def assert_total(pool: Pool, message: Message, wanted: int) -> None:
@@ -71,10 +59,10 @@ async def test_a_record_that_was_handled_by_a_process_that_died_comes_again_and_
     assert await die_at("consumer.before_offset_commit", settings) == -signal.SIGKILL
     await assert_total(pool, message, 5)
     assert await committed(admin, settings.service, topic) is None
-    async with counting(settings, wired), listening(wired.added.destination) as ear:
+    async with counting(settings, wired), listening(wired.added.destination) as listener:
         await eventually(lambda: assert_committed(admin, settings, topic, 1))
         await assert_total(pool, message, 5)
-        assert len({header_texts(record)["message-id"] for record in await ear.heard(1)}) == 1
+        assert len({header_texts(record)["message-id"] for record in await listener.records(1)}) == 1
 
 
 async def test_a_record_whose_transaction_died_comes_again_and_is_done(
@@ -93,10 +81,10 @@ async def test_bytes_that_are_no_message_end_as_a_dead_letter_and_the_partition_
 ) -> None:
     before, after = add(1), add(2)
     await write(wired.add.destination, before, POISON, after)
-    async with counting(settings, wired), listening(f"{settings.service}.dlq") as ear:
+    async with counting(settings, wired), listening(f"{settings.service}.dlq") as listener:
         await eventually(lambda: assert_total(pool, before, 1))
         await eventually(lambda: assert_total(pool, after, 2))
-        (letter,) = await ear.heard(1)
+        (letter,) = await listener.records(1)
     assert letter.value == POISON
     assert header_texts(letter)["original-topic"] == wired.add.destination
     assert header_texts(letter)["original-offset"] == "1"
@@ -120,21 +108,21 @@ async def test_nonsense_in_the_count_of_tries_stops_nobody(
     unlucky, after = add(13), add(2)
     header = [("attempt", attempt.encode()), ("original-topic", wired.add.destination.encode())]
     retry = f"{settings.service}.retry.{next(iter(settings.retry_delays_seconds))}"
-    async with counting(settings, wired), listening(f"{settings.service}.dlq") as ear:
+    async with counting(settings, wired), listening(f"{settings.service}.dlq") as listener:
         await write(retry, unlucky, more_headers=header)
         await write(wired.add.destination, after)
         await eventually(lambda: assert_total(pool, after, 2))
-        (letter,) = await ear.heard(1)
+        (letter,) = await listener.records(1)
     assert header_texts(letter)["message-id"] == str(unlucky.id)
 
 
 async def test_a_message_that_is_refused_is_tried_later_and_nobody_waits_for_it(
     pool: Pool, settings: Settings, wired: Bodies
 ) -> None:
-    moody, patient = add(1), add(2)
-    await write(wired.add.destination, moody)
-    async with counting(settings, wired, Moody(wired.added)):
-        await eventually(lambda: assert_total(pool, moody, 1))
+    refused, patient = add(1), add(2)
+    await write(wired.add.destination, refused)
+    async with counting(settings, wired, RefusesTwice(wired.added)):
+        await eventually(lambda: assert_total(pool, refused, 1))
         await write(wired.add.destination, patient)
         await eventually(lambda: assert_total(pool, patient, 2))
 
@@ -157,8 +145,8 @@ async def test_a_message_that_is_always_refused_is_a_dead_letter_after_its_last_
     await write(wired.add.destination, unlucky)
     dlq = f"{settings.service}.dlq"
     retries = [f"{settings.service}.retry.{name}" for name in settings.retry_delays_seconds]
-    async with counting(settings, wired), listening(dlq, *retries) as ear:
-        records = await ear.heard(1 + len(retries))
+    async with counting(settings, wired), listening(dlq, *retries) as listener:
+        records = await listener.records(1 + len(retries))
     assert sorted(record.topic for record in records) == sorted([dlq, *retries])
     assert {header_texts(record)["message-id"] for record in records} == {str(unlucky.id)}
     assert await pool.fetchval("select count(*) from inbox") == 0

@@ -1,4 +1,4 @@
-"""The inbox: of two processes that get the same message, one keeps it."""
+"""The inbox: what comes again is answered again, and not done again."""
 
 import asyncio
 from uuid import uuid4
@@ -7,11 +7,14 @@ import asyncpg
 import pytest
 
 from chassis import inbox
+from chassis.batcher import Batcher
 from chassis.database import Pool
+from chassis.loops import background
+from chassis.messages import Message
 from chassis.settings import Settings
 from chassis.writes import save
-from tests.integration.counters import add, total
-from tests.integration.test_batcher import batching
+from tests.integration.counters import Added, Counter, Counters, Noted, add, total
+from tests.integration.deciders import batching
 
 
 async def test_an_id_is_entered_once_and_takes_the_rest_of_its_batch_with_it(pool: Pool) -> None:
@@ -22,9 +25,56 @@ async def test_an_id_is_entered_once_and_takes_the_rest_of_its_batch_with_it(poo
     assert {row["message_id"] for row in await pool.fetch("select message_id from inbox")} == {first, second}
 
 
-async def test_a_message_that_two_processes_get_at_once_is_handled_by_one(pool: Pool, settings: Settings) -> None:
-    messages = [add(5) for _ in range(50)]
-    async with batching(pool, settings) as one, batching(pool, settings) as other:
-        handled = await asyncio.gather(*(batcher.put(message) for message in messages for batcher in (one, other)))
+async def test_a_command_that_comes_again_is_answered_again_and_not_done_again(pool: Pool, settings: Settings) -> None:
+    message = add(5)
+    async with batching(pool, settings) as batcher:
+        first = await batcher.submit(message)
+        await pool.execute("update outbox set published_at = now()")
+        again = await batcher.submit(message)
+    assert again.outgoing == first.outgoing
+    assert await total(pool, message.key) == 5
+    assert await pool.fetchval("select count(*) from outbox where published_at is null") == 1
+
+
+async def test_a_command_twice_in_one_batch_is_done_once_and_answered_alike(pool: Pool, settings: Settings) -> None:
+    message = add(5)
+    batcher = Batcher(pool, Counters(), settings, sends=[Added])
+    waiting = [batcher.put(message), batcher.put(message)]
+    async with background(batcher=batcher.run):
+        first, second = await asyncio.gather(*waiting)
+    assert first.outgoing == second.outgoing
+    assert await total(pool, message.key) == 5
+
+
+async def test_an_event_that_comes_again_is_dropped(pool: Pool, settings: Settings) -> None:
+    noted = Message.new(Noted(saga_id=uuid4(), number=5))
+    async with batching(pool, settings) as batcher:
+        for _ in range(3):
+            await batcher.submit(noted)
+    assert await total(pool, noted.key) == 5
+
+
+async def test_a_command_whose_answers_are_pruned_is_decided_again_from_the_row(pool: Pool, settings: Settings) -> None:
+    message = add(5)
+    async with batching(pool, settings) as batcher:
+        first = await batcher.submit(message)
+        await pool.execute("delete from outbox")
+        again = await batcher.submit(message)
+    assert again.row == Counter(message.key, total=10, version=1)
+    assert again.outgoing[0].id != first.outgoing[0].id
+
+
+async def test_two_processes_with_the_same_messages_in_different_order_handle_each_once(
+    pool: Pool, settings: Settings
+) -> None:
+    messages = [add(5) for _ in range(40)]
+    one = Batcher(pool, Counters(), settings, sends=[Added])
+    other = Batcher(pool, Counters(), settings, sends=[Added])
+    for _ in range(2):
+        forward = [one.put(message) for message in messages]
+        backward = [other.put(message) for message in reversed(messages)]
+        async with background(one=one.run, other=other.run):
+            handled = await asyncio.gather(*forward)
+            assert [h.outgoing for h in await asyncio.gather(*reversed(backward))] == [h.outgoing for h in handled]
     assert [await total(pool, message.key) for message in messages] == [5] * len(messages)
-    assert [h.outgoing for h in handled[::2]] == [h.outgoing for h in handled[1::2]]
+    assert await pool.fetchval("select count(*) from outbox") == len(messages)

@@ -1,6 +1,5 @@
 """Two processes of one service share the keys, and know how."""
 
-from datetime import datetime
 from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaProducer
@@ -8,28 +7,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from chassis.database import Pool
 from chassis.kafka import choose_partition, headers_of
-from chassis.messages import Message
 from chassis.settings import Settings
-from tests.integration.counters import Bodies, Counter, Counters, add
+from tests.integration.counters import Bodies, add
 from tests.integration.counting import counting
+from tests.integration.deciders import RecordsKeys
 from tests.support.eventually import eventually
 from tests.support.stack import KAFKA_BROKER
-
-
-class Attentive(Counters):
-    """Remembers whom it heard of."""
-
-    heard: set[UUID]
-
-    def decide(self, row: Counter | None, message: Message, now: datetime) -> tuple[Counter, list[Message]]:
-        self.heard.add(message.key)
-        return super().decide(row, message, now)
-
-
-def attentive(wired: Bodies) -> Attentive:
-    decider = Attentive(wired.added)
-    decider.heard = set()
-    return decider
 
 
 async def test_a_process_knows_which_keys_it_will_read(
@@ -37,7 +20,7 @@ async def test_a_process_knows_which_keys_it_will_read(
 ) -> None:
     topic, keys = wired.add.destination, [uuid4() for _ in range(40)]
     await admin.create_partitions({topic: NewPartitions(total_count=4)})
-    deciders = attentive(wired), attentive(wired)
+    deciders = RecordsKeys(wired.added), RecordsKeys(wired.added)
     second = settings.model_copy(update={"instance": f"{settings.instance}-2"})
     async with counting(settings, wired, deciders[0]) as one, counting(second, wired, deciders[1]) as two:
 
@@ -58,4 +41,4 @@ async def test_a_process_knows_which_keys_it_will_read(
             assert await pool.fetchval("select count(*) from counters") == len(keys)
 
         await eventually(all_are_counted)
-    assert (deciders[0].heard, deciders[1].heard) == shares
+    assert (deciders[0].keys, deciders[1].keys) == shares

@@ -17,7 +17,8 @@ from chassis.relay import Relay
 from chassis.settings import Settings
 from chassis.transport import KafkaTransport
 from chassis.writes import save
-from tests.integration.counters import Bodies
+from tests.integration.counters import Bodies, Counters, add
+from tests.integration.deciders import batching
 from tests.integration.topics import listening
 from tests.support.eventually import eventually
 from tests.support.stack import HOST, KAFKA_BROKER
@@ -55,22 +56,25 @@ async def test_what_was_committed_is_published_as_it_is_and_then_marked(
     pool: Pool, settings: Settings, wired: Bodies
 ) -> None:
     messages = answers(wired, 20)
-    async with relaying(pool, settings, wired) as relay, listening(wired.added.destination) as ear:
+    async with relaying(pool, settings, wired) as relay, listening(wired.added.destination) as listener:
         await commit(pool, messages)
         relay.publish(messages)
         await eventually(lambda: assert_all_marked(pool))
-        records = await ear.heard(20)
+        records = await listener.records(20)
     table = by_destination([wired.added])
     assert [from_record(record, table) for record in records] == messages
     assert [record.key for record in records] == [str(message.key).encode() for message in messages]
 
 
-async def test_what_another_process_left_behind_is_swept_up(pool: Pool, settings: Settings, wired: Bodies) -> None:
-    left = answers(wired, 20)
-    await commit(pool, left, lease_seconds=-1)
-    async with relaying(pool, settings, wired), listening(wired.added.destination) as ear:
+async def test_what_a_process_committed_and_did_not_publish_is_swept_up_when_its_lease_is_over(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    async with batching(pool, settings, Counters(wired.added)) as dead:
+        handled = await asyncio.gather(*(dead.put(add(number)) for number in range(1, 11)))
+    left = {answer.body.to_json().encode() for each in handled for answer in each.outgoing}
+    async with relaying(pool, settings, wired), listening(wired.added.destination) as listener:
         await eventually(lambda: assert_all_marked(pool))
-        assert {record.value for record in await ear.heard(20)} == {m.body.to_json().encode() for m in left}
+        assert {record.value for record in await listener.records(10)} == left
 
 
 async def test_two_relays_publish_each_row_once(pool: Pool, settings: Settings, wired: Bodies) -> None:
@@ -80,16 +84,16 @@ async def test_two_relays_publish_each_row_once(pool: Pool, settings: Settings, 
     async with (
         relaying(pool, settings, wired),
         relaying(pool, settings, wired),
-        listening(wired.added.destination) as ear,
+        listening(wired.added.destination) as listener,
     ):
         await eventually(lambda: assert_all_marked(pool))
-        assert len(await ear.heard(200)) == 200
+        assert len(await listener.records(200)) == 200
 
 
 async def test_nothing_multiplies_while_the_broker_is_away(pool: Pool, settings: Settings, wired: Bodies) -> None:
     settings.kafka_broker = NOBODY
     messages = answers(wired, 5)
-    async with relaying(pool, settings, wired) as relay, listening(wired.added.destination) as ear:
+    async with relaying(pool, settings, wired) as relay, listening(wired.added.destination) as listener:
         await commit(pool, messages, settings.relay_lease_seconds)
         relay.publish(messages)
 
@@ -99,7 +103,7 @@ async def test_nothing_multiplies_while_the_broker_is_away(pool: Pool, settings:
         await eventually(swept_often)
         settings.kafka_broker = KAFKA_BROKER
         await eventually(lambda: assert_all_marked(pool))
-        assert len(await ear.heard(5)) == 5
+        assert len(await listener.records(5)) == 5
 
 
 async def test_what_the_broker_has_is_marked_before_a_process_ends(
@@ -107,10 +111,10 @@ async def test_what_the_broker_has_is_marked_before_a_process_ends(
 ) -> None:
     settings.relay_tick_seconds = 3600
     messages = answers(wired, 50)
-    async with listening(wired.added.destination) as ear, relaying(pool, settings, wired) as relay:
+    async with listening(wired.added.destination) as listener, relaying(pool, settings, wired) as relay:
         await commit(pool, messages)
         relay.publish(messages)
-        await ear.heard(50)
+        await listener.records(50)
     await assert_all_marked(pool)
 
 
@@ -122,13 +126,13 @@ async def test_a_way_out_that_is_jammed_holds_up_no_other(pool: Pool, settings: 
     other = {wired.added.destination: KafkaTransport(settings)}
     relay = Relay(pool, settings, [wired.added, wired.noted], KafkaTransport(away), other)
     await commit(pool, jammed, lease_seconds=-1)
-    async with listening(wired.added.destination) as ear, relay.running():
+    async with listening(wired.added.destination) as listener, relay.running():
         relay.publish(jammed)
         await commit(pool, free[:1])
         relay.publish(free[:1])
-        await ear.heard(1)
+        await listener.records(1)
         await commit(pool, free[1:], lease_seconds=-1)
-        assert len(await ear.heard(5)) == 5
+        assert len(await listener.records(5)) == 5
     assert await pool.fetchval("select count(*) from outbox where published_at is null") == len(jammed)
 
 
@@ -153,7 +157,7 @@ async def test_a_producer_that_heard_of_no_broker_is_given_up_for_another(settin
     """So answers a broker that has just begun; aiokafka then knows nobody whom it could ask again, for ever."""
     callers = 0
 
-    async def newborn(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer_that_there_is_no_broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal callers
         callers += 1
         for content in (ONLY_THE_OLDEST_METADATA, NO_BROKERS_NO_TOPICS):
@@ -167,7 +171,7 @@ async def test_a_producer_that_heard_of_no_broker_is_given_up_for_another(settin
     async def assert_another_came() -> None:
         assert callers >= 2
 
-    server = await asyncio.start_server(newborn, HOST, 0)
+    server = await asyncio.start_server(answer_that_there_is_no_broker, HOST, 0)
     port = server.sockets[0].getsockname()[1]
     transport = KafkaTransport(settings.model_copy(update={"kafka_broker": f"{HOST}:{port}", "kafka_start_seconds": 1}))
     async with server, background(transport=transport.run):

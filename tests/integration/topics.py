@@ -42,32 +42,32 @@ async def write_by_java(topic: str, codec: str, *values: bytes) -> None:
     assert process.returncode == 0
 
 
-class Ear:
+class Listener:
     """Everything that has ever been written to some topics."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
-        self._heard: list[ConsumerRecord] = []
+        self._records: list[ConsumerRecord] = []
 
-    async def heard(self, count: int) -> list[ConsumerRecord]:
+    async def records(self, count: int) -> list[ConsumerRecord]:
         """All records so far, at least so many."""
 
         async def enough() -> list[ConsumerRecord]:
             for records in (await self._consumer.getmany(timeout_ms=50)).values():
-                self._heard += records
-            assert len(self._heard) >= count, f"heard {len(self._heard)} of {count}"
-            return self._heard
+                self._records += records
+            assert len(self._records) >= count, f"read {len(self._records)} of {count}"
+            return self._records
 
         return await eventually(enough)
 
 
 @asynccontextmanager
-async def listening(*topics: str) -> AsyncIterator[Ear]:
+async def listening(*topics: str) -> AsyncIterator[Listener]:
     consumer = AIOKafkaConsumer(bootstrap_servers=KAFKA_BROKER, enable_auto_commit=False, auto_offset_reset="earliest")
     async with consumer:
         consumer.assign([TopicPartition(topic, 0) for topic in topics])
         await consumer.seek_to_beginning()
-        yield Ear(consumer)
+        yield Listener(consumer)
 
 
 async def committed(admin: AIOKafkaAdminClient, group: str, topic: str) -> int | None:

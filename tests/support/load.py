@@ -77,9 +77,3 @@ async def load(http: httpx.AsyncClient, callers: int, patience: float = PATIENCE
             group.create_task(customer())
         yield history
         history.closing = True
-
-
-async def assert_answered(wanted: int, *histories: History) -> None:
-    """Whether so many checkouts of each were answered."""
-    for history in histories:
-        assert len(history.answers) >= wanted, f"{len(history.answers)} checkouts of {wanted} were answered"

@@ -1,6 +1,7 @@
 """A stranger on Kafka: it knows the topics and the bodies, and nothing else unless a test gives it headers."""
 
 import json
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ COMMANDS = (CHARGE, REFUND, RESERVE, RELEASE)
 CHARGED, PAYMENT_FAILED, REFUNDED = "payment.charged", "payment.failed", "payment.refunded"
 RESERVED, INVENTORY_FAILED, RELEASED = "inventory.reserved", "inventory.failed", "inventory.released"
 EVENTS = (CHARGED, PAYMENT_FAILED, REFUNDED, RESERVED, INVENTORY_FAILED, RELEASED)
+
+GARBAGE = [
+    *(None, b"", os.urandom(512), b"\x00", b"\xff\xfe{}", b"null", b"[]", b"{}", b'"charge"', b"7", b"NaN", b"{", b"}"),
+    *(b"[" * 20_000, b"9" * 5000, b'{"sagaId": 1e400}', b'{"sagaId": "\\ud800", "orderId": "\\u0000"}'),
+]
+"""Values that are no message."""
 
 
 @dataclass(frozen=True)

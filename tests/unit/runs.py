@@ -1,4 +1,4 @@
-"""A checkout saga in the hands of a test: every message, every reachable state."""
+"""A checkout saga in the hands of a test: every message, every reachable state, every log."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from chassis.messages import Body, Message
 from saga_orchestrator.checkout import CHECKOUT
-from saga_orchestrator.instance import Cancel, LogEntry, Resolve, Retry, SagaInstance, Status, TimedOut
+from saga_orchestrator.instance import Cancel, Kind, LogEntry, Resolve, Retry, SagaInstance, Status, TimedOut
 from saga_orchestrator.messages import (
     READS,
     InventoryFailed,
@@ -115,6 +115,16 @@ def _neighbours(run: Run) -> Iterator[Run]:
             yield run.on(body)
         except IllegalTransition:
             continue
+
+
+def replay(log: tuple[LogEntry, ...]) -> SagaInstance | None:
+    """The saga that this log tells of."""
+    saga = None
+    for entry, following in zip(log, (*log[1:], None), strict=True):
+        if entry.kind is not Kind.SENT:
+            sent = following.message.id if following and following.kind is Kind.SENT else UUID(int=0)
+            saga = decide(CHECKOUT, saga, entry.message, entry.at, sent).saga
+    return saga
 
 
 def unchanged_but_for_the_log(before: Run, after: Run) -> bool:

@@ -24,44 +24,44 @@ from tests.unit.scenario import given
 def test_a_checkout_that_everybody_agrees_to_is_completed() -> None:
     (
         given()
-        .expect().command(CreateOrder, order_id=ORDER, user_id="alice", total_amount=AMOUNT)
-        .on(OrderCreated)
-        .expect().command(ChargePayment, order_id=ORDER, amount=AMOUNT)
-        .on(PaymentCharged)
-        .expect().command(ReserveInventory, order_id=ORDER)
-        .on(InventoryReserved)
-        .expect().command(ConfirmOrder, order_id=ORDER, status="CONFIRMED")
-        .on(OrderConfirmed)
+        .expect(CreateOrder, order_id=ORDER, user_id="alice", total_amount=AMOUNT)
+        .when(OrderCreated)
+        .expect(ChargePayment, order_id=ORDER, amount=AMOUNT)
+        .when(PaymentCharged)
+        .expect(ReserveInventory, order_id=ORDER)
+        .when(InventoryReserved)
+        .expect(ConfirmOrder, order_id=ORDER, status="CONFIRMED")
+        .when(OrderConfirmed)
         .ended("COMPLETED", "ORDER_CONFIRMED")
-    )  # fmt: skip
+    )
 
 
 def test_a_refused_payment_cancels_the_order_and_asks_nobody_for_stock() -> None:
     (
         given()
-        .on(OrderCreated)
-        .expect().command(ChargePayment)
-        .on(PaymentFailed)
-        .expect().command(CancelOrder, order_id=ORDER, status="CANCELLED", user_id="alice", total_amount=AMOUNT)
-        .on(OrderCancelled)
+        .when(OrderCreated)
+        .expect(ChargePayment)
+        .when(PaymentFailed)
+        .expect(CancelOrder, order_id=ORDER, status="CANCELLED", user_id="alice", total_amount=AMOUNT)
+        .when(OrderCancelled)
         .ended("FAILED", "PAYMENT_FAILED", "DECLINED")
-    )  # fmt: skip
+    )
 
 
 def test_missing_stock_gives_the_money_back_and_cancels_the_order() -> None:
     (
         given()
-        .on(OrderCreated)
-        .on(PaymentCharged)
-        .expect().command(ReserveInventory)
-        .on(InventoryFailed)
-        .expect().command(RefundPayment, order_id=ORDER)
-        .on(PaymentRefunded)
-        .expect().command(CancelOrder)
-        .on(OrderCancelled)
+        .when(OrderCreated)
+        .when(PaymentCharged)
+        .expect(ReserveInventory)
+        .when(InventoryFailed)
+        .expect(RefundPayment, order_id=ORDER)
+        .when(PaymentRefunded)
+        .expect(CancelOrder)
+        .when(OrderCancelled)
         .ended("FAILED", "INVENTORY_FAILED", "OUT_OF_STOCK")
-    )  # fmt: skip
+    )
 
 
 def test_a_rejected_order_ends_the_checkout_with_nothing_to_undo() -> None:
-    given().expect().command(CreateOrder).on(OrderRejected).ended("FAILED", "ORDER_REJECTED", "no such user")
+    given().expect(CreateOrder).when(OrderRejected).ended("FAILED", "ORDER_REJECTED", "no such user")

@@ -16,8 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from chassis.messages import Message
 from saga_orchestrator.instance import Cancel, Kind, Status, TimedOut
 from saga_orchestrator.messages import StartCheckout
-from tests.unit.test_saga_log import replay
-from tests.unit.world import Checkout, Crash, Dead, World
+from tests.unit.node import Crash, Dead
+from tests.unit.runs import replay
+from tests.unit.world import Checkout, World
 
 FORCE = st.sampled_from([True, False, None])
 CRASHES = st.one_of(st.none(), st.none(), st.sampled_from(list(Crash)))
