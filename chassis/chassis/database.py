@@ -1,5 +1,6 @@
 """A pool with timeouts on everything, and which errors mean "the database is away" rather than "this is wrong"."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,9 @@ log = structlog.get_logger()
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
+READ_SECONDS = 2
+"""For a look at the database, a free connection included: whoever asks can ask again."""
+
 INFRASTRUCTURE_ERRORS = (
     OSError,
     TimeoutError,
@@ -27,17 +31,24 @@ INFRASTRUCTURE_ERRORS = (
     asyncpg.InternalClientError,  # a query on a connection that has read its server's farewell but not yet its end
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-"""Connection lost, server starting or stopping, disk full, deadlock, serialization, a timeout: wait and repeat."""
+"""Connection lost, server starting or stopping, disk full or broken, deadlock, lost race, timeout: wait and repeat."""
 
 
 def is_away(error: BaseException) -> bool:
     """Whether the database is away, rather than the message at fault."""
     return isinstance(error, INFRASTRUCTURE_ERRORS)
+
+
+async def read(pool: Pool, sql: str, *args: object) -> list[asyncpg.Record]:
+    """The rows of a query that somebody waits for; `TimeoutError` if they cannot be had in time."""
+    async with asyncio.timeout(READ_SECONDS):
+        return await pool.fetch(sql, *args)
 
 
 @asynccontextmanager

@@ -41,6 +41,10 @@ class Decider(ABC, Generic[Row]):
     def save(self, rows: list[Row]) -> list[Write]:
         """How these changed rows are written; each only if its stored version is the one that was decided on."""
 
+    def withdraws(self, row: Row) -> bool:
+        """Whether nothing that was to be sent for this row's key, now or earlier, is to be sent any more."""
+        return False
+
     def remembered(self, row: Row) -> Row | None:
         """A row that was saved, as the next message finds it; None: not worth remembering."""
         return replace(row, version=row.version + 1)  # type: ignore[type-var, attr-defined]

@@ -10,16 +10,16 @@ from chassis.settings import Settings
 log = structlog.get_logger()
 
 PRUNE_OUTBOX = """
-delete from outbox where message_id in (
-    select message_id from outbox where published_at < now() - make_interval(secs => $1) limit $2
-    for update skip locked
-)"""
+with old as materialized (
+    select message_id from outbox where published_at < now() - make_interval(secs => $1) limit $2 for update skip locked
+)
+delete from outbox using old where outbox.message_id = old.message_id"""
 
 PRUNE_INBOX = """
-delete from inbox where message_id in (
-    select message_id from inbox where handled_at < now() - make_interval(secs => $1) limit $2
-    for update skip locked
-)"""
+with old as materialized (
+    select message_id from inbox where handled_at < now() - make_interval(secs => $1) limit $2 for update skip locked
+)
+delete from inbox using old where inbox.message_id = old.message_id"""
 
 
 class Housekeeping:

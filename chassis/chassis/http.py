@@ -1,4 +1,4 @@
-"""HTTP in and out: a request as a message, with the metadata headers of a Kafka record; answers as JSON."""
+"""HTTP in and out: the metadata headers of a Kafka record in a request, and answers as JSON."""
 
 import secrets
 from contextlib import suppress
@@ -10,15 +10,14 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 from uuid_utils.compat import uuid7
 
-from chassis.messages import Command, Message, trace_context
+from chassis.messages import trace_context
 
 
-def message_from(request: Request, command: Command) -> Message:
-    """The request as a message; a `message-id` header makes a repeated request a known duplicate."""
-    message_id = uuid7()
+def message_id_of(request: Request) -> UUID:
+    """Its `message-id` header, which makes a repeated request a known duplicate, or a new one."""
     with suppress(KeyError, ValueError):
-        message_id = UUID(request.headers["message-id"])
-    return Message(command, message_id, traceparent=traceparent_of(request))
+        return UUID(request.headers["message-id"])
+    return uuid7()
 
 
 def traceparent_of(request: Request) -> str:

@@ -96,6 +96,7 @@ def consumer(settings: Settings) -> AIOKafkaConsumer:
         group_instance_id=settings.instance,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level="read_committed",  # what a foreign sender has taken back never happened
         session_timeout_ms=settings.kafka_session_timeout_ms,
         heartbeat_interval_ms=settings.kafka_heartbeat_ms,
         rebalance_timeout_ms=settings.kafka_rebalance_timeout_ms,

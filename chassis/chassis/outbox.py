@@ -24,18 +24,19 @@ on conflict (message_id) do update set publish_after = excluded.publish_after, p
 
 FIND_ANSWERS = f"select {COLUMNS} from outbox where causation_id = any($1::uuid[])"
 
+# `materialized`: as a subquery the planner may repeat it for each row of the outbox, and lease more than the limit.
 TEND = f"""
 with marked as (
     update outbox set published_at = now() where message_id = any($1::uuid[]) returning 1
+), due as materialized (
+    select message_id as id from outbox
+    where published_at is null and publish_after < now() and message_id <> all($1::uuid[])
+    order by publish_after limit $2 for update skip locked
 ), leased as (
     update outbox set
         attempts = attempts + 1,
         publish_after = now() + make_interval(secs => least($3 * 2 ^ least(attempts, 10), $4))
-    where message_id in (
-        select message_id from outbox
-        where published_at is null and publish_after < now() and message_id <> all($1::uuid[])
-        order by publish_after limit $2 for update skip locked
-    )
+    from due where message_id = id
     returning {COLUMNS}
 ), unsent as (
     select from outbox where published_at is null limit $5 + cardinality($1::uuid[])
@@ -68,8 +69,8 @@ def write(messages: Sequence[Message], lease_seconds: float) -> Write:
     )
 
 
-def withdraw(keys: Sequence[UUID]) -> Write:
-    """Send nothing more of these sagas; what a transport holds already may still arrive."""
+def withdraw(keys: Collection[UUID]) -> Write:
+    """Send nothing more with these keys; what a transport holds already may still arrive."""
     return Write(WITHDRAW, (sorted(keys),))
 
 

@@ -21,7 +21,8 @@ from chassis.transport import KafkaTransport
 
 log = structlog.get_logger()
 
-LONGEST_REASON: Final = 1000
+LONGEST_HEADER: Final = 1000
+"""In characters; a copy with its headers must fit into the topics of failures, whatever a stranger has sent."""
 KEPT: Final = ("message-type", "causation-id", "traceparent", "redrives")
 NOW_MS: Final = "select (extract(epoch from clock_timestamp()) * 1000)::bigint"
 
@@ -55,7 +56,7 @@ class Retries:
         attempt = count_in(earlier, "attempt") + 1
         topics = [] if isinstance(error, InvalidRecord) else list(self.delays)
         topic = topics[attempt - 1] if attempt <= len(topics) else f"{self._settings.service}.dlq"
-        reason = f"{type(error).__name__}: {error}".replace("\0", "\\0")[:LONGEST_REASON]
+        reason = f"{type(error).__name__}: {error}".replace("\0", "\\0")
         new = {
             "original-topic": earlier.get("original-topic", record.topic),
             "original-partition": earlier.get("original-partition", str(record.partition)),
@@ -65,10 +66,10 @@ class Retries:
             "error": reason,
             "failed-at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         } | {name: headers[name] for name in KEPT if name in headers}
-        await self._produce(topic, record, [(name, value.encode()) for name, value in new.items()])
+        await self._produce(topic, record, [(name, value[:LONGEST_HEADER].encode()) for name, value in new.items()])
         crash_point("retry.parked", [topic])
         metrics.parked.labels(topic).inc()
-        log.error("message parked", topic=topic, reason=reason, attempt=attempt, **_place(record))
+        log.error("message parked", topic=topic, reason=reason[:LONGEST_HEADER], attempt=attempt, **_place(record))
 
     async def _produce(self, topic: str, record: ConsumerRecord, headers: list[tuple[str, bytes]]) -> None:
         at_ms = await self.now_ms() if topic in self.delays else None

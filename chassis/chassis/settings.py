@@ -35,7 +35,10 @@ class Settings(BaseSettings):
     command_timeout_seconds: float = Field(
         6.0, description="after which a silent database is given up; longer than statement_timeout_ms, which it keeps"
     )
-    lock_timeout_ms: int = 2_000
+    lock_timeout_ms: int = Field(
+        1_000,
+        description="how long a row that somebody holds locked is waited for; then its message fails alone",
+    )
     startup_wait_seconds: float = 60.0
 
     batch_max_messages: int = 500

@@ -86,9 +86,8 @@ class KafkaTransport:
         timestamp_ms: int | None = None,
     ) -> "asyncio.Future[Any]":
         """The same for any record; without a timestamp it gets that of this process's clock."""
-        await self._ready.wait()
-        producer = self._producer
-        assert producer is not None
+        while (producer := self._producer) is None:
+            await self._ready.wait()
         try:
             # aiokafka forgets whoever waits for metadata while it is stopped.
             async with asyncio.timeout(self._settings.kafka_send_seconds):

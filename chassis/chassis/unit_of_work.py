@@ -93,8 +93,9 @@ class UnitOfWork(Generic[Row]):
             changed, outgoing = self._decide(keys, messages, known)
             if not reload and len(changed) < len(set(keys)):
                 raise Unsure
-            sent = _to_send(outgoing, known.again)
-            writes = self._writes(outgoing.keys() - known.handled, changed, sent)
+            withdrawn = {key for key, row in changed.items() if self._decider.withdraws(row)}
+            sent = [message for message in _to_send(outgoing, known.again) if message.key not in withdrawn]
+            writes = self._writes(outgoing.keys() - known.handled, changed, sent, withdrawn)
             crash_point("batch.before_commit", types)
             if writes:
                 self._clock.heard(await save(connection, writes))
@@ -156,12 +157,15 @@ class UnitOfWork(Generic[Row]):
                 known.rows[key] = changed[key] = row
         return changed, outgoing
 
-    def _writes(self, fresh: Collection[UUID], changed: Mapping[UUID, Row], sent: list[Message]) -> list[Write]:
+    def _writes(
+        self, fresh: Collection[UUID], changed: Mapping[UUID, Row], sent: list[Message], withdrawn: Collection[UUID]
+    ) -> list[Write]:
         """Sorted by key, so that two processes with overlapping batches wait for each other instead of deadlocking."""
         return [
             *([inbox.enter(fresh)] if fresh else []),
             *(self._decider.save([changed[key] for key in sorted(changed)]) if changed else []),
             *([outbox.write(sent, self._settings.relay_lease_seconds)] if sent else []),
+            *([outbox.withdraw(withdrawn)] if withdrawn else []),
         ]
 
 

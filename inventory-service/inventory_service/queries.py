@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from chassis import database
 from chassis.database import Pool
 from chassis.writes import Write
 from inventory_service.reservations import Reservation, Status
@@ -36,8 +37,8 @@ def save(reservations: list[Reservation]) -> Write:
 
 async def find_reservation(pool: Pool, order_id: UUID) -> Reservation | None:
     """The reservation of this order."""
-    row = await pool.fetchrow(LOAD, [order_id])
-    return read(dict(row)) if row else None
+    rows = await database.read(pool, LOAD, [order_id])
+    return read(dict(rows[0])) if rows else None
 
 
 def read(row: Mapping[str, Any]) -> Reservation:

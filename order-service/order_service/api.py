@@ -6,12 +6,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from uuid_utils.compat import uuid7
 
 from chassis.batcher import Batcher
 from chassis.bodies import parse
 from chassis.database import Pool
-from chassis.http import message_from, model_response
+from chassis.http import message_id_of, model_response, traceparent_of
 from chassis.messages import Message, Money, Wire
 from chassis.openapi import BODY_PROBLEMS, request_body, responses
 from chassis.problems import Refused
@@ -21,7 +20,7 @@ from order_service.orders import Command, Order, Status
 
 
 class NewOrder(Wire):
-    """Body of POST /orders. With an order id of its own the caller may ask again safely."""
+    """Body of POST /orders. With an order id, or a `message-id` header, of its own the caller may ask again safely."""
 
     order_id: UUID | None = None
     saga_id: UUID | None = None
@@ -64,14 +63,16 @@ def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
     )
     async def create_order(request: Request) -> Response:
         wanted = await parse(request, NewOrder)
-        order_id = wanted.order_id or uuid7()
+        message_id = message_id_of(request)
+        order_id = wanted.order_id or message_id
         command = CreateOrder(
             saga_id=wanted.saga_id or order_id,
             order_id=order_id,
             user_id=wanted.user_id,
             total_amount=wanted.total_amount,
         )
-        return await answer(batcher, command, message_from(request, command))
+        message = Message(command, message_id, traceparent=traceparent_of(request))
+        return await answer(batcher, command, message)
 
     @router.patch(
         "/orders/{order_id}/status",
@@ -88,7 +89,8 @@ def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
             user_id=wanted.user_id,
             total_amount=wanted.total_amount,
         )
-        return await answer(batcher, command, message_from(request, command))
+        message = Message(command, message_id_of(request), traceparent=traceparent_of(request))
+        return await answer(batcher, command, message)
 
     @router.get(
         "/orders/{order_id}",

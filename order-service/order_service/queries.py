@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from chassis import database
 from chassis.database import Pool
 from chassis.writes import Write
 from order_service.orders import Order, Status
@@ -36,8 +37,8 @@ def save(orders: list[Order]) -> Write:
 
 async def find_order(pool: Pool, order_id: UUID) -> Order | None:
     """The order with this id."""
-    row = await pool.fetchrow(LOAD, [order_id])
-    return read(dict(row)) if row else None
+    rows = await database.read(pool, LOAD, [order_id])
+    return read(dict(rows[0])) if rows else None
 
 
 def read(row: Mapping[str, Any]) -> Order:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from chassis import database
 from chassis.database import Pool
 from chassis.writes import Write
 from payment_service.payments import Payment, Status
@@ -37,8 +38,8 @@ def save(payments: list[Payment]) -> Write:
 
 async def find_payment(pool: Pool, order_id: UUID) -> Payment | None:
     """The payment of this order."""
-    row = await pool.fetchrow(LOAD, [order_id])
-    return read(dict(row)) if row else None
+    rows = await database.read(pool, LOAD, [order_id])
+    return read(dict(rows[0])) if rows else None
 
 
 def read(row: Mapping[str, Any]) -> Payment:

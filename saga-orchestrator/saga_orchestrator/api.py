@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid5
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import StrictBool
 from uuid_utils.compat import uuid7
 
@@ -32,6 +32,8 @@ from saga_orchestrator.waiters import Waiters
 IDEMPOTENCY_NAMESPACE = UUID("0192f0c1-5c1e-7e6a-9d1b-6a5d8f3f2b11")
 """The same Idempotency-Key gives the same saga id, on every replica, before anything is stored."""
 LONGEST_KEY = 255
+SHOWN = f"of its log, at most {queries.MOST_ENTRIES} entries: the last ones, or those before this `seq`"
+Before = Annotated[int, Query(ge=1, le=queries.AFTER_ALL, description=SHOWN)]
 
 
 class CheckoutRequest(Wire):
@@ -85,13 +87,16 @@ def routes(
     @router.get(
         "/sagas/{saga_id}",
         response_model=SagaView,
-        responses=responses({404: "no such saga", 422: "the id is not a UUID", 503: "try again"}),
+        responses=responses(
+            {404: "no such saga", 422: "the id is not a UUID, or before no number", 503: "try again"}
+        ),
     )
-    async def get_saga(saga_id: UUID) -> Response:
+    async def get_saga(saga_id: UUID, before: Before = queries.AFTER_ALL) -> Response:
         found = await queries.find_sagas(pool, [saga_id])
         if not found:
             raise Refused(HTTPStatus.NOT_FOUND, f"there is no saga {saga_id}")
-        events = [{**e, "body": orjson.loads(e["body"])} for e in await queries.find_log(pool, saga_id)]
+        entries = await queries.find_log(pool, saga_id, before)
+        events = [{**entry, "body": orjson.loads(entry["body"])} for entry in entries]
         return model_response(view(found[0], events))
 
     return router

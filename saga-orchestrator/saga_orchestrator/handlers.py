@@ -10,7 +10,6 @@ import structlog
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
-from chassis import outbox
 from chassis.decider import Decider
 from chassis.messages import Message
 from chassis.writes import Write
@@ -59,18 +58,20 @@ class Checkouts(Decider[Checkout]):
         return Checkout(decision.saga, (row.log if row else ()) + decision.log), list(decision.outgoing)
 
     def save(self, rows: list[Checkout]) -> list[Write]:
-        """The sagas, their logs, the idempotency keys of the new ones; of what is settled by hand nothing is sent."""
+        """The sagas, their logs, the idempotency keys of the new ones."""
         new = [row.saga for row in rows if row.saga.version == 0]
         known = [row.saga for row in rows if row.saga.version]
-        resolved = [e.saga_id for row in rows for e in row.log if isinstance(e.message.body, Resolve)]
         keyed = [start for saga in new if (start := checkout_of(saga)).idempotency_key]
         return [
             *([queries.insert_sagas(new)] if new else []),
             *([queries.update_sagas(known)] if known else []),
             queries.append_log([entry for row in rows for entry in row.log]),
             *([queries.keep_requests(keyed)] if keyed else []),
-            *([outbox.withdraw(resolved)] if resolved else []),
         ]
+
+    def withdraws(self, row: Checkout) -> bool:
+        """What an operator has settled by hand needs no more commands."""
+        return any(isinstance(entry.message.body, Resolve) for entry in row.log)
 
     def remembered(self, row: Checkout) -> Checkout | None:
         """Its log is written; a saga that has ended hears little more."""

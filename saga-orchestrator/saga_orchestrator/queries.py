@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from chassis import database
 from chassis.database import Pool
 from chassis.writes import Write
 from saga_orchestrator.instance import Direction, LogEntry, SagaInstance, Status, TimedOut
@@ -13,6 +14,10 @@ LOAD = """
 select saga_id, start, created_at, status, step, reason, position, direction, awaiting, attempt, deadline,
        needs_attention, seq, version
 from sagas where saga_id = any($1)"""
+
+AFTER_ALL = 2**31 - 1
+MOST_ENTRIES = 200
+"""Of a log at once: that of a saga which is tried for ever grows for ever."""
 
 INSERT_SAGAS = """
 insert into sagas (saga_id, status, step, reason, position, direction, awaiting, attempt, deadline, needs_attention,
@@ -79,7 +84,7 @@ def keep_requests(starts: Sequence[StartCheckout]) -> Write:
 
 async def find_sagas(pool: Pool, ids: Sequence[UUID]) -> list[SagaInstance]:
     """The sagas with these ids."""
-    return [read(dict(row)) for row in await pool.fetch(LOAD, ids)]
+    return [read(dict(row)) for row in await database.read(pool, LOAD, ids)]
 
 
 async def find_ended(pool: Pool, ids: Sequence[UUID]) -> list[SagaInstance]:
@@ -87,13 +92,17 @@ async def find_ended(pool: Pool, ids: Sequence[UUID]) -> list[SagaInstance]:
     return [read(dict(row)) for row in await pool.fetch(f"{LOAD} and status <> 'RUNNING'", ids)]
 
 
-async def find_log(pool: Pool, saga_id: UUID) -> list[dict[str, Any]]:
-    """What happened to this saga, in order."""
-    rows = await pool.fetch(
-        "select seq, kind, type, at, message_id, causation_id, body from saga_events where saga_id = $1 order by seq",
+async def find_log(pool: Pool, saga_id: UUID, before: int = AFTER_ALL) -> list[dict[str, Any]]:
+    """What happened to this saga, in order: the last entries before that `seq`, at most `MOST_ENTRIES`."""
+    rows = await database.read(
+        pool,
+        "select seq, kind, type, at, message_id, causation_id, body from saga_events"
+        " where saga_id = $1 and seq < $2 order by seq desc limit $3",
         saga_id,
+        before,
+        MOST_ENTRIES,
     )
-    return [dict(row) for row in rows]
+    return [dict(row) for row in reversed(rows)]
 
 
 async def find_overdue(pool: Pool, most: int) -> list[TimedOut]:

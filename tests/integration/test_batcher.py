@@ -156,3 +156,16 @@ class AcknowledgesAtOnce:
 
     async def close(self) -> None:
         return
+
+
+async def test_a_row_that_somebody_holds_locked_fails_its_own_message_only(pool: Pool, settings: Settings) -> None:
+    locked, free = add(1), [add(2) for _ in range(5)]
+    async with batching(pool, settings) as batcher:
+        await batcher.submit(add(1, locked.key))
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("select from counters where counter_id = $1 for update", locked.key)
+            outcomes = await asyncio.gather(*(batcher.put(each) for each in (locked, *free)), return_exceptions=True)
+        assert isinstance(outcomes[0], asyncpg.LockNotAvailableError)
+        assert [await total(pool, each.key) for each in free] == [2] * len(free)
+        await batcher.submit(locked)
+    assert await total(pool, locked.key) == 2

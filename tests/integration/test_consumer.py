@@ -8,18 +8,20 @@ import sys
 from contextlib import suppress
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.database import Pool
-from chassis.kafka import header_texts
+from chassis.kafka import header_texts, headers_of
 from chassis.messages import Message
+from chassis.retries import LONGEST_HEADER
 from chassis.settings import Settings
 from tests.integration.counters import Bodies, add, total
 from tests.integration.counting import counting
 from tests.integration.deciders import RefusesTwice
 from tests.integration.topics import committed, listening, write, write_by_java
 from tests.support.eventually import eventually
-from tests.support.stack import ROOT
+from tests.support.stack import KAFKA_BROKER, ROOT
 
 POISON = b"\x00\xffnot a message"
 FAR_FUTURE_MS = 32_503_680_000_000
@@ -162,6 +164,32 @@ async def test_a_replica_that_leaves_hands_its_work_to_the_other(pool: Pool, set
         await write(wired.add.destination, second)
         await eventually(lambda: assert_total(pool, second, 2))
         await assert_total(pool, first, 1)
+
+
+async def test_a_header_however_long_is_cut_and_stops_nobody(pool: Pool, settings: Settings, wired: Bodies) -> None:
+    """Copied whole it would not fit into any topic: bytes that are no UTF-8 become three each."""
+    unlucky, after = add(13), add(2)
+    topic, dlq = wired.add.destination, f"{settings.service}.dlq"
+    async with counting(settings, wired), listening(dlq) as listener:
+        await write(topic, b"junk", headers=[("message-type", b"\xff" * 800_000)])
+        await write(topic, unlucky, more_headers=[("redrives", b"7" * 700_000)])
+        await write(topic, after)
+        await eventually(lambda: assert_total(pool, after, 2))
+        letters = await listener.records(2)
+    assert all(len(text) <= LONGEST_HEADER for letter in letters for text in header_texts(letter).values())
+
+
+async def test_what_a_foreign_sender_has_taken_back_is_not_done(pool: Pool, settings: Settings, wired: Bodies) -> None:
+    aborted, after = add(1), add(2)
+    topic = wired.add.destination
+    async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER, transactional_id=topic) as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, aborted.body.to_json().encode(), headers=headers_of(aborted))
+        await producer.abort_transaction()
+    await write(topic, after)
+    async with counting(settings, wired):
+        await eventually(lambda: assert_total(pool, after, 2))
+    assert await total(pool, aborted.key) is None
 
 
 async def die_at(point: str, settings: Settings) -> int:

@@ -15,7 +15,7 @@ from chassis.settings import Settings
 from saga_orchestrator import queries
 from saga_orchestrator import saga as engine
 from saga_orchestrator.checkout import CHECKOUT
-from saga_orchestrator.instance import Cancel, Retry, SagaInstance, TimedOut
+from saga_orchestrator.instance import Cancel, Resolve, Retry, SagaInstance, TimedOut
 from saga_orchestrator.messages import OrderCancelled, OrderCreated, PaymentFailed, StartCheckout
 from saga_orchestrator.saga import IllegalTransition
 from tests.integration.checkouts import a_start, fail_at_the_payment, replica, stored, tell
@@ -109,3 +109,24 @@ async def test_what_a_customer_asked_for_comes_back_exactly(sagas: Pool, setting
     assert (await stored(sagas, start)).start == start
     (log, *_) = await queries.find_log(sagas, start.saga_id)
     assert json.loads(log["body"])["userId"] == "Zoë ☃"
+
+
+async def test_what_is_settled_by_hand_sends_nothing_not_even_a_try_that_began_in_the_same_batch(
+    sagas: Pool, settings: Settings
+) -> None:
+    start = a_start()
+    ids = {"saga_id": start.saga_id, "order_id": start.order_id}
+    async with replica(sagas, settings) as batcher:
+        await tell(batcher, start)
+        await tell(batcher, OrderCreated(saga_id=start.saga_id))
+        saga = await tell(batcher, PaymentFailed(**ids, amount=start.total_amount, reason="DECLINED"))
+        while saga.needs_attention is None:
+            saga = await tell(batcher, overdue(saga))
+        by_hand = Resolve(saga_id=start.saga_id, reason="refunded at the counter")
+        await asyncio.gather(*(batcher.put(Message.new(body)) for body in (overdue(saga), by_hand)))
+    assert await sagas.fetchval("select count(*) from outbox where type = 'CancelOrder'") == 0
+
+
+def overdue(saga: SagaInstance) -> TimedOut:
+    assert saga.awaiting is not None
+    return TimedOut(saga_id=saga.saga_id, awaiting=saga.awaiting, attempt=saga.attempt)

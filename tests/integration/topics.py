@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -18,18 +18,19 @@ from tests.support.stack import KAFKA_BROKER
 async def write(
     topic: str,
     *messages: Message | bytes,
+    headers: Sequence[tuple[str, bytes]] = (),
     more_headers: Iterable[tuple[str, bytes]] = (),
     timestamp_ms: int | None = None,
 ) -> None:
-    """In this order, to the topic's only partition; bytes as they are."""
-    async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER) as producer:
+    """In this order, to the topic's only partition; bytes as they are, with these headers and no others."""
+    async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER, max_request_size=2_000_000) as producer:
         for message in messages:
             if isinstance(message, bytes):
-                await producer.send_and_wait(topic, message)
+                await producer.send_and_wait(topic, message, headers=headers)
             else:
                 value = message.body.to_json().encode()
-                headers = [*headers_of(message), *more_headers]
-                await producer.send_and_wait(topic, value, headers=headers, timestamp_ms=timestamp_ms)
+                own = [*headers_of(message), *more_headers]
+                await producer.send_and_wait(topic, value, headers=own, timestamp_ms=timestamp_ms)
 
 
 async def write_by_java(topic: str, codec: str, *values: bytes) -> None:
