@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from chassis.kafka import count_in, header_texts, uuid_of
+from chassis.records import count_in, header_texts, uuid_of
 from kafka_init.topics import declared_topics
 from local.problem import Problem
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 
-from chassis.kafka import uuid_of
+from chassis.records import uuid_of
 from ops.letters import Letter
 
 Saga: TypeAlias = dict[str, Any]

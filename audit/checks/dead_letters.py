@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from audit.databases import Connection
 from audit.look import Look
 from audit.report import Finding, Verdict
-from chassis.kafka import header_texts, uuid_of
+from chassis.records import header_texts, uuid_of
 
 MOST = 10_000
 MARKERS = ("redriven", "dropped")

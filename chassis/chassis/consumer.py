@@ -15,9 +15,10 @@ from chassis.batcher import Batcher
 from chassis.crash import crash_point
 from chassis.decider import Row
 from chassis.errors import InvalidRecord
-from chassis.kafka import BROKER_ERRORS, consumer, dead_part, from_record, partition_of, stop
+from chassis.kafka import BROKER_ERRORS, consumer, dead_part, partition_of, stop
 from chassis.loops import Backoff, background
 from chassis.messages import Body, Message, by_destination
+from chassis.records import from_record
 from chassis.retries import Retries
 from chassis.settings import Settings
 

@@ -14,8 +14,9 @@ from chassis import metrics
 from chassis.crash import crash_point
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.errors import InvalidRecord
-from chassis.kafka import BROKER_ERRORS, count_in, header_texts, message_id_of
+from chassis.kafka import BROKER_ERRORS
 from chassis.loops import Backoff
+from chassis.records import count_in, header_texts, message_id_of
 from chassis.settings import Settings
 from chassis.transport import KafkaTransport
 

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaTimeoutError
 from chassis import kafka
 from chassis.loops import Backoff, wait_for
 from chassis.messages import Message
+from chassis.records import headers_of
 from chassis.settings import Settings
 
 log = structlog.get_logger()
@@ -75,7 +76,7 @@ class KafkaTransport:
     async def send(self, message: Message) -> "asyncio.Future[Any]":
         """Hand the message to the producer; the future is the broker's acknowledgement, from all replicas."""
         body = message.body.to_json().encode()
-        return await self.produce(message.destination, str(message.key).encode(), body, kafka.headers_of(message))
+        return await self.produce(message.destination, str(message.key).encode(), body, headers_of(message))
 
     async def produce(
         self,

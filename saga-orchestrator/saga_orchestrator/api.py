@@ -87,9 +87,7 @@ def routes(
     @router.get(
         "/sagas/{saga_id}",
         response_model=SagaView,
-        responses=responses(
-            {404: "no such saga", 422: "the id is not a UUID, or before no number", 503: "try again"}
-        ),
+        responses=responses({404: "no such saga", 422: "the id is not a UUID, or before no number", 503: "try again"}),
     )
     async def get_saga(saga_id: UUID, before: Before = queries.AFTER_ALL) -> Response:
         found = await queries.find_sagas(pool, [saga_id])

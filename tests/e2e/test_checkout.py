@@ -94,6 +94,15 @@ async def test_the_saga_and_its_parts_can_be_read_over_http(
     assert without_date(reservation) == {**about, "status": "RESERVED"}
 
 
+async def test_a_saga_s_log_can_be_read_from_any_point_backwards(http: httpx.AsyncClient, user: str) -> None:
+    told = (await http.post("/checkout", json={"userId": user, "totalAmount": 19.99, **ALL_SUCCEEDS})).json()
+    url = f"/sagas/{told['sagaId']}"
+    whole = (await http.get(url)).json()["events"]
+
+    assert (await http.get(url, params={"before": 4})).json()["events"] == whole[:3]
+    assert (await http.get(url, params={"before": "x"})).status_code == 422
+
+
 def without_date(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != "createdAt"}
 

@@ -122,3 +122,14 @@ async def test_an_order_cancelled_before_its_create_arrives_stays_cancelled(
     assert (late.status_code, late.json()["status"]) == (200, "CANCELLED")
     assert await status_of(orders, order) == "CANCELLED"
     assert await set_status(orders, order, "CONFIRMED") == 409
+
+
+async def test_a_request_without_an_order_id_is_known_by_its_message_id(
+    orders: httpx.AsyncClient, order: dict[str, Any]
+) -> None:
+    content = {name: order[name] for name in ("userId", "totalAmount")}
+    headers = {"message-id": str(uuid4())}
+    first, again = [await orders.post("/orders", json=content, headers=headers) for _ in range(2)]
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()

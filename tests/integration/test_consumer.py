@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.database import Pool
-from chassis.kafka import header_texts, headers_of
 from chassis.messages import Message
+from chassis.records import header_texts, headers_of
 from chassis.retries import LONGEST_HEADER
 from chassis.settings import Settings
 from tests.integration.counters import Bodies, add, total

@@ -6,7 +6,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from chassis.database import Pool
-from chassis.kafka import choose_partition, headers_of
+from chassis.kafka import choose_partition
+from chassis.records import headers_of
 from chassis.settings import Settings
 from tests.integration.counters import Bodies, add
 from tests.integration.counting import counting

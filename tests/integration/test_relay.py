@@ -10,9 +10,10 @@ import pytest
 
 from chassis import outbox
 from chassis.database import Pool
-from chassis.kafka import BROKER_ERRORS, from_record
+from chassis.kafka import BROKER_ERRORS
 from chassis.loops import background
 from chassis.messages import Message, by_destination
+from chassis.records import from_record
 from chassis.relay import Relay
 from chassis.settings import Settings
 from chassis.transport import KafkaTransport

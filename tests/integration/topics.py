@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from chassis.kafka import headers_of
 from chassis.messages import Message
+from chassis.records import headers_of
 from local.kafka import jars, java
 from tests.support.eventually import eventually
 from tests.support.stack import KAFKA_BROKER

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from chassis.errors import InvalidRecord
-from chassis.kafka import from_record, headers_of
 from chassis.messages import Message, by_destination
+from chassis.records import from_record, headers_of
 from payment_service.messages import READS, ChargePayment
 from tests.unit.records import record
 

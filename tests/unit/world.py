@@ -9,8 +9,8 @@ import inventory_service.messages as inventory
 import order_service.messages as ordering
 import payment_service.messages as payment
 import saga_orchestrator.messages as orchestrator
-from chassis.kafka import from_record, headers_of
 from chassis.messages import Body, Message, by_destination
+from chassis.records import from_record, headers_of
 from inventory_service import reservations
 from order_service import orders
 from payment_service import payments
