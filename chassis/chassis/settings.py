@@ -1,9 +1,12 @@
 """Every limit, timeout and default of the chassis, by name and with its unit; each is an environment variable."""
 
 from socket import gethostname
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings
+
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
 
 
 class Settings(BaseSettings):
@@ -17,7 +20,7 @@ class Settings(BaseSettings):
         description="who this process is among its replicas, the same after a restart: Kafka hands it its partitions"
         " back at once instead of waiting for the session of the dead one to end (KIP-345)",
     )
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
     shutdown_seconds: int = Field(
         11, description="how long open HTTP requests may take to finish on SIGTERM; none of ours waits longer than 10 s"
     )
