@@ -121,8 +121,8 @@ class Batcher(Generic[Row]):
                 return self._settings.conflict_tries
             case asyncpg.QueryCanceledError() if messages > 1:
                 return 0  # too much for the statement timeout
-            case asyncpg.LockNotAvailableError():
-                return 0  # somebody holds a row locked: halving finds out whose it is, and that message fails alone
+            case asyncpg.LockNotAvailableError() if "tuple" in (error.context or ""):
+                return 0  # somebody holds a row, not a table: halving finds out whose, and that message fails alone
             case _:
                 return None if is_away(error) else 1
 

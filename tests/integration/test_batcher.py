@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from chassis import database, inbox
 from chassis.batcher import Batcher
@@ -17,6 +19,7 @@ from chassis.settings import Settings
 from chassis.writes import save
 from tests.integration.counters import MIGRATIONS, Added, Counter, Counters, ThirteenRefused, add, total
 from tests.integration.deciders import TAKEN, ConnectionDiesOnce, SavesSlowly, WritesWhatNeverWorks, batching
+from tests.support.eventually import eventually
 
 
 async def test_what_waits_becomes_one_transaction(pool: Pool, settings: Settings) -> None:
@@ -156,6 +159,21 @@ class AcknowledgesAtOnce:
 
     async def close(self) -> None:
         return
+
+
+async def test_while_somebody_holds_a_whole_table_locked_everybody_waits(pool: Pool, settings: Settings) -> None:
+    async with batching(pool, settings) as batcher:
+        await batcher.submit(add(1))
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("lock table counters in access exclusive mode")
+            with capture_logs() as log:
+                handled = asyncio.gather(*(batcher.put(add(2)) for _ in range(5)))
+                await eventually(lambda: assert_repeated(log))
+        assert [each.row.total for each in await handled if each.row] == [2] * 5
+
+
+async def assert_repeated(log: list[EventDict]) -> None:
+    assert any(line["event"] == "the database is away, the batch will be repeated" for line in log)
 
 
 async def test_a_row_that_somebody_holds_locked_fails_its_own_message_only(pool: Pool, settings: Settings) -> None:
