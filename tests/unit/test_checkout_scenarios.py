@@ -17,7 +17,7 @@ from saga_orchestrator.messages import (
     RefundPayment,
     ReserveInventory,
 )
-from tests.unit.runs import AMOUNT, ORDER
+from tests.unit.runs import AMOUNT, ORDER, REASON
 from tests.unit.scenario import given
 
 
@@ -44,7 +44,7 @@ def test_a_refused_payment_cancels_the_order_and_asks_nobody_for_stock() -> None
         .when(PaymentFailed)
         .expect(CancelOrder, order_id=ORDER, status="CANCELLED", user_id="alice", total_amount=AMOUNT)
         .when(OrderCancelled)
-        .ended("FAILED", "PAYMENT_FAILED", "DECLINED")
+        .ended("FAILED", "PAYMENT_FAILED", REASON)
     )
 
 
@@ -59,9 +59,9 @@ def test_missing_stock_gives_the_money_back_and_cancels_the_order() -> None:
         .when(PaymentRefunded)
         .expect(CancelOrder)
         .when(OrderCancelled)
-        .ended("FAILED", "INVENTORY_FAILED", "OUT_OF_STOCK")
+        .ended("FAILED", "INVENTORY_FAILED", REASON)
     )
 
 
 def test_a_rejected_order_ends_the_checkout_with_nothing_to_undo() -> None:
-    given().expect(CreateOrder).when(OrderRejected).ended("FAILED", "ORDER_REJECTED", "no such user")
+    given().expect(CreateOrder).when(OrderRejected).ended("FAILED", "ORDER_REJECTED", REASON)

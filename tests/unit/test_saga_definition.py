@@ -10,7 +10,8 @@ from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.definition import DefinitionError, Saga, Step
 from saga_orchestrator.messages import OrderRejected, ReleaseInventory, ReserveInventory
 
-CREATE, CHARGE, RESERVE, CONFIRM = CHECKOUT.steps
+CREATE, CHARGE, *_, CONFIRM = CHECKOUT.steps
+(PIVOT,) = (step for step in CHECKOUT.steps if step.pivot)
 
 
 class Lost(ReserveInventory):
@@ -35,8 +36,8 @@ def changed(wrong: Step, **changes: Any) -> tuple[Step, ...]:
         (CONFIRM, {"no": OrderRejected}, "cannot say no"),
         (CREATE, {"tries": 0}, "at least one try"),
         (CREATE, {"timeout_seconds": 30.0, "tries": 100}, "longer than the saga may"),
-        (RESERVE, {"do": Lost}, "Lost has no topic or endpoint"),
-        (RESERVE, {"undo": LostRelease}, "LostRelease has no topic or endpoint"),
+        (PIVOT, {"do": Lost}, "Lost has no topic or endpoint"),
+        (PIVOT, {"undo": LostRelease}, "LostRelease has no topic or endpoint"),
     ],
 )
 def test_a_fault_is_refused_with_the_name_of_its_step(step: Step, changes: dict[str, Any], fault: str) -> None:
@@ -46,7 +47,7 @@ def test_a_fault_is_refused_with_the_name_of_its_step(step: Step, changes: dict[
 
 def test_a_saga_without_a_pivot_is_refused() -> None:
     with pytest.raises(DefinitionError, match="exactly one pivot, it has 0"):
-        Saga("checkout", *changed(RESERVE, pivot=False))
+        Saga("checkout", *changed(PIVOT, pivot=False))
 
 
 def test_a_saga_with_two_pivots_is_refused() -> None:
@@ -55,4 +56,5 @@ def test_a_saga_with_two_pivots_is_refused() -> None:
 
 
 def test_the_steps_of_the_checkout_themselves_are_accepted() -> None:
-    assert Saga("checkout", *CHECKOUT.steps).pivot == 2
+    saga = Saga("checkout", *CHECKOUT.steps)
+    assert saga.steps[saga.pivot] is PIVOT

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import ModuleType
 from uuid import UUID, uuid4
 
 import inventory_service.messages as inventory
@@ -17,7 +18,7 @@ from payment_service import payments
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.instance import LogEntry, SagaInstance
 from saga_orchestrator.saga import IllegalTransition, decide
-from tests.unit.node import Crash, Node, Row
+from tests.unit.node import Crash, Decide, Node, Row
 from tests.unit.records import record
 
 
@@ -34,14 +35,18 @@ def orchestrate(row: Checkout | None, message: Message, now: datetime, _: bool) 
     return Checkout(made.saga, (row.log if row else ()) + made.log), list(made.outgoing)
 
 
-def pay(row: Row, message: Message, now: datetime, unlucky: bool) -> tuple[Row, list[Message]]:
-    after, reply = payments.decide(row, message.body, now, unlucky=unlucky)  # type: ignore[arg-type]
-    return after, [message.cause(reply)]
+def asks(rules: ModuleType) -> Decide:
+    """A participant over Kafka with these rules."""
+
+    def decide(row: Row, message: Message, now: datetime, unlucky: bool) -> tuple[Row, list[Message]]:
+        after, reply = rules.decide(row, message.body, now, unlucky=unlucky)
+        return after, [message.cause(reply)]
+
+    return decide
 
 
-def reserve(row: Row, message: Message, now: datetime, unlucky: bool) -> tuple[Row, list[Message]]:
-    after, reply = reservations.decide(row, message.body, now, unlucky=unlucky)  # type: ignore[arg-type]
-    return after, [message.cause(reply)]
+pay = asks(payments)
+reserve = asks(reservations)
 
 
 def order(row: Row, message: Message, now: datetime, _: bool) -> tuple[Row, list[Message]]:
@@ -55,7 +60,7 @@ def of_order(message: Message) -> UUID:
 
 
 class World:
-    """Four nodes and the messages between them."""
+    """The nodes and the messages between them."""
 
     def __init__(self) -> None:
         self.now = datetime(2025, 1, 1, tzinfo=UTC)
@@ -66,7 +71,9 @@ class World:
         self.network: list[Message] = []
         self.ever_sent: list[Message] = []
         self._topics = self._subscribe(
-            (self.payment, payment.READS), (self.inventory, inventory.READS), (self.orchestrator, orchestrator.READS)
+            (self.payment, payment.READS),
+            (self.inventory, inventory.READS),
+            (self.orchestrator, orchestrator.READS),
         )
 
     @property
