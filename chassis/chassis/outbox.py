@@ -24,13 +24,15 @@ on conflict (message_id) do update set publish_after = excluded.publish_after, p
 
 FIND_ANSWERS = f"select {COLUMNS} from outbox where causation_id = any($1::uuid[])"
 
-# `materialized`: as a subquery the planner may repeat it for each row of the outbox, and lease more than the limit.
+# Due is also what is further away than any lease: the database's clock has been set back. `materialized`: the planner
+# may repeat a subquery for each row of the outbox, and so lease more than the limit.
 TEND = f"""
 with marked as (
     update outbox set published_at = now() where message_id = any($1::uuid[]) returning 1
 ), due as materialized (
     select message_id as id from outbox
-    where published_at is null and publish_after < now() and message_id <> all($1::uuid[])
+    where published_at is null and message_id <> all($1::uuid[])
+        and (publish_after < now() or publish_after > now() + make_interval(secs => 2 * $4))
     order by publish_after limit $2 for update skip locked
 ), leased as (
     update outbox set

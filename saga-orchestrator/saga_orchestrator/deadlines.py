@@ -15,11 +15,15 @@ from chassis.batcher import Batcher
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.messages import Message
 from saga_orchestrator import queries
+from saga_orchestrator.definition import LONGEST_WAIT_SECONDS
 from saga_orchestrator.handlers import Checkout
 from saga_orchestrator.instance import TimedOut
 from saga_orchestrator.settings import Settings
 
 log = structlog.get_logger()
+
+FURTHEST = 10
+"""A deadline further away than so many times the longest was set before the database's clock was set back."""
 
 
 class Deadlines:
@@ -41,11 +45,15 @@ class Deadlines:
             await asyncio.sleep(settings.deadline_busy_check_seconds if crowded else settings.deadline_check_seconds)
             try:
                 if not crowded:
-                    self._overdue += await queries.find_overdue(self._pool, settings.deadline_check_rows)
+                    self._overdue += await self._find()
                 if self._overdue:
                     await self._wake(settings.deadline_woken_max_sagas - await self._count_running())
             except INFRASTRUCTURE_ERRORS as error:
                 log.warning("cannot look for passed deadlines now", error=repr(error))
+
+    async def _find(self) -> list[TimedOut]:
+        furthest = FURTHEST * LONGEST_WAIT_SECONDS * self._settings.step_timeout_scale
+        return await queries.find_overdue(self._pool, self._settings.deadline_check_rows, furthest)
 
     async def _wake(self, room: int) -> None:
         """The first of them; a reply that has come meanwhile makes its `TimedOut` mean nothing."""

@@ -105,12 +105,16 @@ async def find_log(pool: Pool, saga_id: UUID, before: int = AFTER_ALL) -> list[d
     return [dict(row) for row in reversed(rows)]
 
 
-async def find_overdue(pool: Pool, most: int) -> list[TimedOut]:
-    """The attempts whose deadline has passed on the database's clock. Whoever handles one checks again."""
+async def find_overdue(pool: Pool, most: int, furthest_seconds: float) -> list[TimedOut]:
+    """The attempts whose deadline has passed on the database's clock, or is further away than any can be.
+
+    The latter when that clock has been set back. Whoever handles one checks again.
+    """
     rows = await pool.fetch(
-        "select saga_id, awaiting, attempt from sagas where status = 'RUNNING' and deadline < now()"
-        " order by deadline limit $1",
+        "select saga_id, awaiting, attempt from sagas where status = 'RUNNING'"
+        " and (deadline < now() or deadline > now() + make_interval(secs => $2)) order by deadline limit $1",
         most,
+        furthest_seconds,
     )
     return [TimedOut(**row) for row in rows]
 

@@ -54,6 +54,11 @@ async def test_a_sweep_takes_a_lease_and_the_lease_grows_with_each_attempt(pool:
     assert [round(lease / LONG) for lease in leases] == [1, 2, 4, 8, 10, 10]
 
 
+async def test_when_the_clock_is_set_back_no_row_waits_for_it(pool: Pool) -> None:
+    await write(pool, message := answer(), lease_seconds=3 * LONGEST)
+    assert await sweep(pool) == [message]
+
+
 async def test_what_is_marked_is_not_swept(pool: Pool) -> None:
     sent, unsent = answer(), answer()
     await write(pool, sent, unsent)

@@ -127,6 +127,14 @@ async def test_what_is_settled_by_hand_sends_nothing_not_even_a_try_that_began_i
     assert await sagas.fetchval("select count(*) from outbox where type = 'CancelOrder'") == 0
 
 
+async def test_when_the_clock_is_set_back_no_deadline_waits_for_it(sagas: Pool, settings: Settings) -> None:
+    async with replica(sagas, settings) as batcher:
+        saga = await tell(batcher, start := a_start())
+    assert await queries.find_overdue(sagas, 10, furthest_seconds=60) == []
+    await sagas.execute("update sagas set deadline = deadline + interval '1 hour' where saga_id = $1", start.saga_id)
+    assert await queries.find_overdue(sagas, 10, furthest_seconds=60) == [overdue(saga)]
+
+
 def overdue(saga: SagaInstance) -> TimedOut:
     assert saga.awaiting is not None
     return TimedOut(saga_id=saga.saga_id, awaiting=saga.awaiting, attempt=saga.attempt)

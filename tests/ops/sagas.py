@@ -26,8 +26,8 @@ async def assert_step(http: httpx.AsyncClient, saga_id: str, step: str) -> None:
 
 
 async def hold(databases: Databases, *saga_ids: str) -> None:
-    """No deadline heals these sagas for an hour: whatever moves them on is what the test does."""
+    """No deadline heals these sagas for as long as a test takes: whatever moves them on is what the test does."""
     await databases.orchestrator.execute(
-        "update sagas set deadline = now() + interval '1 hour' where saga_id = any($1) and deadline is not null",
+        "update sagas set deadline = now() + interval '280 seconds' where saga_id = any($1) and deadline is not null",
         list(saga_ids),
     )
