@@ -40,6 +40,15 @@ async def test_the_list_and_the_letter_say_what_failed_and_why(wire: Wire) -> No
     assert '"sagaId": "not-a-uuid"' in (await ops("dlq", "show", letter["place"])).out
 
 
+async def test_a_strangers_marker_is_passed_over(wire: Wire) -> None:
+    await wire.send_raw("payment-service.dlq", b"", [("redriven", b"junk")])
+    letter = await poison(wire)
+    listed = await ops("dlq", "list")
+    assert (listed.code, letter["place"] in listed.out) == (0, True), listed.error
+    assert listed.error.count("markers that name no place") == 1
+    assert (await signed("dlq", "drop", letter["place"])).events == ["dead letter dropped"]
+
+
 async def test_a_dry_run_changes_nothing(wire: Wire) -> None:
     letter = await poison(wire)
 
