@@ -12,6 +12,7 @@ import typer
 
 from audit.databases import SERVICES, Address, Connection, addresses, login
 from kafka_init.topics import declared_topics
+from local.options import InstanceName, PortOffset, instance_of
 from local.problem import Problem
 
 log = structlog.get_logger()
@@ -55,20 +56,21 @@ def republish(
     service: Annotated[str | None, typer.Option(help="Only what this service has published.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Rows at a time; the relay sends about 500 a second.")] = 1000,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
-    port_offset: Annotated[int, typer.Option(envvar="PORT_OFFSET", help="Added to every port.")] = 0,
+    instance: InstanceName = "default",
+    port_offset: PortOffset = None,
 ) -> None:
     """Send again what was published to Kafka since a moment. Receivers drop what they know, so again is harmless.
 
     In batches, each when the relay has sent most of the one before, so that customers are not turned away.
     A run that was stopped goes on with its own --until: what it has had sent again is newer than that.
     """
-    databases = dict(zip(SERVICES, addresses(port_offset), strict=True))
+    databases = dict(zip(SERVICES, addresses(instance_of(instance, port_offset).port_offset), strict=True))
     if service not in (None, *databases):
         raise Problem(f"There is no service {service}: it is one of {', '.join(databases)}.")
-    chosen = {name: address for name, address in databases.items() if service in (None, name)}
-    until = until or asyncio.run(_now(chosen.values()))
+    asked = {name: address for name, address in databases.items() if service in (None, name)}
+    until = until or asyncio.run(_now(asked.values()))
     try:
-        for name, address in chosen.items():
+        for name, address in asked.items():
             asyncio.run(_republish(name, address, since, until, batch, dry_run))
     except BaseException:
         log.warning("stopped; to go on, say the same with --until", since=since.isoformat(), until=until.isoformat())
