@@ -17,7 +17,7 @@ from audit.report import exit_code, show
 from local import kafka
 from local.instance import Instance
 from local.options import InstanceName, PortOffset, instance_of
-from local.problem import Problem
+from local.problem import IS_IT_UP, Problem
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True)
@@ -41,7 +41,9 @@ def main(
 ) -> None:
     invariants = frozenset(name.strip().upper() for name in only.split(",") if name.strip())
     if unknown := invariants - CHECKS.keys():
-        raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}", param_hint="--only")
+        raise typer.BadParameter(
+            f"there is no {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}", param_hint="--only"
+        )
     stack = which(instance, port_offset)
     options = Options(
         databases=addresses(stack.port_offset),
@@ -77,7 +79,7 @@ def run(options: Options, *, as_json: bool) -> int:
     try:
         verdicts = asyncio.run(audit(options))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"A database cannot be read: {error!r}", markup=False)
+        Console(stderr=True, soft_wrap=True).print(f"A database cannot be read: {error!r}. {IS_IT_UP}", markup=False)
         return 2
     seconds = time.monotonic() - started
     if as_json:

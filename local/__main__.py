@@ -100,7 +100,8 @@ def logs(
     """Show the end of the logs."""
     files = sorted(str(file) for file in context.obj.logs.glob(f"{service or '*'}.log"))
     if not files:
-        raise Problem(f"There is no log of {service or 'anything'} in {context.obj.logs}.")
+        there = ", ".join(sorted(file.stem for file in context.obj.logs.glob("*.log"))) or "none yet"
+        raise Problem(f"There is no log of {service or 'anything'} in {context.obj.logs}. Logs there: {there}.")
     os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *files])
 
 

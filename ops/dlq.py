@@ -191,7 +191,10 @@ async def each(stack: Stack, wanted: Wanted, act: Callable[[DeadLetters, Letter]
     """Act on one letter after the other; exit 1 if one was refused."""
     async with connected(stack.kafka_broker) as letters:
         outcomes = [await act(letters, letter) async for letter in chosen(letters, wanted)]
-    if not wanted.place:
-        log.info("all seen to", letters=len(outcomes), refused=outcomes.count(False))
-    if not all(outcomes):
+    refused = outcomes.count(False)
+    if not wanted.place and not outcomes:
+        log.warning("nothing to do, no open dead letter matches")
+    elif not wanted.place:
+        log.info("some were refused" if refused else "all seen to", letters=len(outcomes), refused=refused)
+    if refused:
         raise typer.Exit(1)

@@ -13,6 +13,7 @@ from audit.databases import Connection
 from audit.look import Look
 from audit.report import Finding, Verdict
 from chassis.kafka import header_texts, uuid_of
+from local.problem import IS_IT_UP
 
 MOST = 10_000
 MARKERS = ("redriven", "dropped")
@@ -32,7 +33,7 @@ async def open_letters(look: Look, verdict: Verdict) -> None:
             else:
                 verdict.notes.append(f"topic {topic} does not exist")
     except (KafkaError, OSError, TimeoutError) as error:
-        verdict.unreadable.append(f"Kafka at {look.options.kafka_broker}: {error!r}")
+        verdict.unreadable.append(f"Kafka at {look.options.kafka_broker}: {error!r}. {IS_IT_UP}")
     finally:
         await consumer.stop()
 
