@@ -14,6 +14,10 @@ from audit.auditor import CHECKS, audit
 from audit.databases import addresses
 from audit.look import Options
 from audit.report import exit_code, show
+from local import kafka
+from local.instance import Instance
+from local.options import InstanceName, PortOffset, instance_of
+from local.problem import IS_IT_UP, Problem
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True)
@@ -22,8 +26,9 @@ console = Console(highlight=False, soft_wrap=True)
 @app.command(help=__doc__)
 def main(
     only: Annotated[str, typer.Option(help="Some invariants: I2,I3.")] = "",
-    port_offset: Annotated[int, typer.Option(envvar="PORT_OFFSET", help="Added to every port.")] = 0,
-    kafka_broker: Annotated[str, typer.Option(envvar="KAFKA_BROKER", help="By default at its port here.")] = "",
+    instance: InstanceName = "default",
+    port_offset: PortOffset = None,
+    kafka_broker: Annotated[str, typer.Option(envvar="KAFKA_BROKER", help="By default that of the stack.")] = "",
     recovery_seconds: Annotated[float, typer.Option(help="How long what is overdue may take to recover.")] = 30.0,
     settle_seconds: Annotated[float, typer.Option(help="The moment before a second look.")] = 2.0,
     quiesced: Annotated[bool, typer.Option("--quiesced", help="Nothing runs any more: object to what does.")] = False,
@@ -36,10 +41,13 @@ def main(
 ) -> None:
     invariants = frozenset(name.strip().upper() for name in only.split(",") if name.strip())
     if unknown := invariants - CHECKS.keys():
-        raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}", param_hint="--only")
+        raise typer.BadParameter(
+            f"there is no {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}", param_hint="--only"
+        )
+    stack = which(instance, port_offset)
     options = Options(
-        databases=addresses(port_offset),
-        kafka_broker=kafka_broker or f"127.0.0.1:{9092 + port_offset}",
+        databases=addresses(stack.port_offset),
+        kafka_broker=kafka_broker or kafka.for_clients(stack),
         only=invariants,
         recovery_seconds=recovery_seconds,
         settle_seconds=settle_seconds,
@@ -57,13 +65,21 @@ def main(
     raise typer.Exit(1 if 1 in codes else max(codes))
 
 
+def which(name: str, port_offset: int | None) -> Instance:
+    """The stack that is meant."""
+    try:
+        return instance_of(name, port_offset)
+    except Problem as problem:
+        raise typer.BadParameter(str(problem), param_hint="--instance") from None
+
+
 def run(options: Options, *, as_json: bool) -> int:
     """One audit, printed; its exit code."""
     started = time.monotonic()
     try:
         verdicts = asyncio.run(audit(options))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"A database cannot be read: {error!r}", markup=False)
+        Console(stderr=True, soft_wrap=True).print(f"A database cannot be read: {error!r}. {IS_IT_UP}", markup=False)
         return 2
     seconds = time.monotonic() - started
     if as_json:

@@ -3,7 +3,7 @@
 A million orders say only a few dozen different things, so every rule is asked once for each different thing.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
@@ -62,7 +62,7 @@ NO_RESERVATION = (b"", 0, b"")
 
 Ids: TypeAlias = tuple[bytes, bytes]
 Signature: TypeAlias = tuple[int | None, int, int, int, bool, bool]
-AsyncRows: TypeAlias = AsyncIterator[list[Row]]
+AsyncRows: TypeAlias = AsyncGenerator[list[Row], None]
 
 
 @dataclass(frozen=True, slots=True)

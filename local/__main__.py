@@ -13,7 +13,8 @@ from rich.table import Table
 
 from local import demo as scenarios
 from local import kafka, stack
-from local.instance import DATABASES, ORCHESTRATOR, PORT_OFFSETS, Instance
+from local.instance import DATABASES, ORCHESTRATOR, Instance
+from local.options import InstanceName, PortOffset, instance_of
 from local.problem import Problem, full_disk_is_a_problem
 from local.supervisor import Supervisor
 
@@ -43,16 +44,12 @@ Replicas = Annotated[int, typer.Option(min=1, help="How many of each service; th
 @app.callback()
 def choose(
     context: typer.Context,
-    instance: Annotated[str, typer.Option(envvar="STACK_INSTANCE", help="Which copy of the stack.")] = "default",
-    port_offset: Annotated[int | None, typer.Option(envvar="PORT_OFFSET", help="Added to every port.")] = None,
+    instance: InstanceName = "default",
+    port_offset: PortOffset = None,
     measured: Annotated[bool, typer.Option(help="Postgres and Kafka count what they are asked, for bench.")] = False,
 ) -> None:
-    """Which instance the command is about; `Problem` for an unknown name without a port offset."""
-    if port_offset is None:
-        port_offset = PORT_OFFSETS.get(instance)
-    if port_offset is None:
-        raise Problem(f"Say --port-offset too, so that instance {instance} does not take the ports of another.")
-    context.obj = Instance(instance, port_offset, measured)
+    """Which instance the command is about."""
+    context.obj = instance_of(instance, port_offset, measured)
 
 
 @app.command()
@@ -103,7 +100,8 @@ def logs(
     """Show the end of the logs."""
     files = sorted(str(file) for file in context.obj.logs.glob(f"{service or '*'}.log"))
     if not files:
-        raise Problem(f"There is no log of {service or 'anything'} in {context.obj.logs}.")
+        there = ", ".join(sorted(file.stem for file in context.obj.logs.glob("*.log"))) or "none yet"
+        raise Problem(f"There is no log of {service or 'anything'} in {context.obj.logs}. Logs there: {there}.")
     os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *files])
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.instance import INVENTORY, ORCHESTRATOR, ORDER, PAYMENT, SERVICES, Instance, Service
-from local.problem import Problem
+from local.problem import IS_IT_UP, Problem
 
 TABLES = {ORDER: "orders", PAYMENT: "payments", INVENTORY: "reservations", ORCHESTRATOR: "sagas"}
 COLUMNS = {
@@ -108,7 +108,7 @@ async def _checkout(instance: Instance, scenario: Scenario) -> Row:
             response = await client.post(url, json=scenario.request)
             answer = {"code": response.status_code, **response.json()}
     except (httpx.HTTPError, ValueError) as error:
-        raise Problem(f"POST {url} did not work: {error!r}. Is the stack up? `make up` starts it.") from None
+        raise Problem(f"POST {url} did not work: {error!r}. {IS_IT_UP}") from None
     if "orderId" not in answer:
         raise Problem(f"POST {url} answered without an order: {answer}")
     return answer

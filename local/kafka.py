@@ -21,6 +21,7 @@ POM = (HERE / "pom.xml").read_text()
 VERSIONS: dict[str, str] = dict(re.findall(r"<artifactId>(.+)</artifactId>\s*<version>(.+)</version>", POM))
 VERSION = VERSIONS["kafka_2.13"]
 POM_HASH = hashlib.sha256(POM.encode()).hexdigest()[:8]
+NOT_STARTED = "not started"
 CLUSTER_ID = "c2FnYS1kZW1vLWxvY2FsMQ"
 JVM = (
     "-Xmx256m",
@@ -44,10 +45,16 @@ def has_java() -> bool:
 
 
 def broker(instance: Instance) -> str:
-    """Its host:port, or several with commas if so given; `not started` while a stand-in has none yet."""
+    """Its host:port, or several with commas if so given; `NOT_STARTED` while a stand-in has none yet."""
     if given := given_broker(instance):
         return given
-    return _own_address(instance) if has_java() else _read(_stand_in_address(instance)) or "not started"
+    return _own_address(instance) if has_java() else _read(_stand_in_address(instance)) or NOT_STARTED
+
+
+def for_clients(instance: Instance) -> str:
+    """The broker; while no stand-in runs here, the port at which that of docker-compose.yml listens."""
+    found = broker(instance)
+    return _own_address(instance) if found == NOT_STARTED else found
 
 
 def is_stand_in(instance: Instance) -> bool:

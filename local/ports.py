@@ -8,11 +8,17 @@ import psutil
 from local.instance import HOST
 from local.problem import Problem
 
+ADVICE = (
+    "Another copy of this? `make down` or `docker compose down` stops it, in the folder where it was started. "
+    "Or take other ports: `PORT_OFFSET=3000 make up`."
+)
+
 
 def require_free(ports: Iterable[int]) -> None:
-    """`Problem` says for each taken port who has it."""
+    """`Problem` says for each taken port who has it, and what to do."""
     if taken := [port for port in ports if not _is_free(port)]:
-        raise Problem("\n".join(f"Port {port} is taken by {_owner(port)}." for port in taken))
+        owners = "\n".join(f"Port {port} is taken by {_owner(port)}." for port in taken)
+        raise Problem(f"{owners}\n{ADVICE}")
 
 
 def _is_free(port: int) -> bool:

@@ -4,6 +4,8 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+IS_IT_UP = "Is the stack up? `make up` starts it."
+
 
 class Problem(Exception):
     """Something that the user can mend: the text says what it is and what to do."""

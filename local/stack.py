@@ -30,6 +30,8 @@ logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 def up(instance: Instance, replicas: int = 1, only_infra: bool = False) -> None:
     """Start what is missing and wait for it; `Problem` if it fails, and then a stack that was down is down again."""
+    if replicas > 1 and kafka.is_stand_in(instance):
+        raise Problem("The stand-in for Kafka serves one replica: install Java and Maven (Debian: maven) for more.")
     with _alone(instance, "change"):
         supervisor = Supervisor(instance)
         if supervisor.runs_exactly(_programs(instance, replicas, only_infra)):

@@ -2,12 +2,13 @@
 
 import sys
 
+import asyncpg
 import typer
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from chassis import logs
-from local.problem import Problem
+from local.problem import IS_IT_UP, Problem
 from ops import dlq, republish
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -20,8 +21,8 @@ def main() -> None:
     logs.configure("ops", "INFO")
     try:
         app()
-    except (Problem, KafkaError, OSError) as error:
-        text = str(error) if isinstance(error, Problem) else f"Kafka or a database is away: {error!r}"
+    except (Problem, KafkaError, OSError, asyncpg.PostgresError) as error:
+        text = str(error) if isinstance(error, Problem) else f"Kafka or a database is away: {error!r}. {IS_IT_UP}"
         Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
         sys.exit(1)
 

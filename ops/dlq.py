@@ -24,7 +24,9 @@ from rich.console import Console
 
 from chassis.crash import crash_point
 from kafka_init.topics import declared_topics
-from local.instance import ORCHESTRATOR, Instance
+from local import kafka
+from local.instance import ORCHESTRATOR
+from local.options import InstanceName, PortOffset, instance_of
 from local.problem import Problem
 from ops import report
 from ops.choice import Wanted, chosen, want
@@ -65,14 +67,14 @@ class Stack:
 @app.callback()
 def where(
     context: typer.Context,
-    port_offset: Annotated[int, typer.Option(envvar="PORT_OFFSET", help="Added to every port.")] = 0,
-    kafka_broker: Annotated[str, typer.Option(envvar="KAFKA_BROKER", help="By default at its port here.")] = "",
+    instance: InstanceName = "default",
+    port_offset: PortOffset = None,
+    kafka_broker: Annotated[str, typer.Option(envvar="KAFKA_BROKER", help="By default that of the stack.")] = "",
     orchestrator: Annotated[str, typer.Option(envvar="ORCHESTRATOR_URL", help="By default at its port here.")] = "",
 ) -> None:
-    """The addresses that are given, else those of this machine at the port offset."""
-    instance = Instance(port_offset=port_offset)
-    broker = kafka_broker or f"127.0.0.1:{instance.kafka_port}"
-    context.obj = Stack(broker, orchestrator or instance.url(ORCHESTRATOR))
+    """The addresses that are given, else those of the instance on this machine."""
+    stack = instance_of(instance, port_offset)
+    context.obj = Stack(kafka_broker or kafka.for_clients(stack), orchestrator or stack.url(ORCHESTRATOR))
 
 
 @app.command("list")
@@ -189,7 +191,10 @@ async def each(stack: Stack, wanted: Wanted, act: Callable[[DeadLetters, Letter]
     """Act on one letter after the other; exit 1 if one was refused."""
     async with connected(stack.kafka_broker) as letters:
         outcomes = [await act(letters, letter) async for letter in chosen(letters, wanted)]
-    if not wanted.place:
-        log.info("all seen to", letters=len(outcomes), refused=outcomes.count(False))
-    if not all(outcomes):
+    refused = outcomes.count(False)
+    if not wanted.place and not outcomes:
+        log.warning("nothing to do, no open dead letter matches")
+    elif not wanted.place:
+        log.info("some were refused" if refused else "all seen to", letters=len(outcomes), refused=refused)
+    if refused:
         raise typer.Exit(1)

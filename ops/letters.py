@@ -1,5 +1,6 @@
 """The dead letters: records of `<service>.dlq`. One is open until a later record there, a marker, names its place."""
 
+import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -83,14 +84,19 @@ class DeadLetters:
         self._producer = producer
 
     async def closed(self) -> dict[Place, str]:
-        """Whatever a marker names, and what became of it in words."""
-        found = {}
+        """Whatever a marker names, and what became of it in words; a stranger's marker is passed over."""
+        found, strange = {}, []
         async for record in self._records():
             headers = header_texts(record)
             for ending in ENDINGS:
                 if ending in headers:
                     by, why, at = (headers.get(name, "?") for name in ("by", "why", "at"))
-                    found[Place.parse(headers[ending])] = f"{ending} by {by} at {at}: {why}"
+                    try:
+                        found[Place.parse(headers[ending])] = f"{ending} by {by} at {at}: {why}"
+                    except Problem:
+                        strange.append(str(_place(record)))
+        if strange:  # not on stdout, which may be JSON
+            print(f"Passed over, as markers that name no place: {', '.join(strange)}", file=sys.stderr)
         return found
 
     async def all(self, *, but: Iterable[Place] = ()) -> AsyncIterator[Letter]:
@@ -176,8 +182,11 @@ def _letter(record: ConsumerRecord) -> Letter | None:
     headers = header_texts(record)
     if any(ending in headers for ending in ENDINGS):
         return None
-    place = Place(record.topic.removesuffix(SUFFIX), record.partition, record.offset)
-    return Letter(place, record.key, record.value or b"", headers)
+    return Letter(_place(record), record.key, record.value or b"", headers)
+
+
+def _place(record: ConsumerRecord) -> Place:
+    return Place(record.topic.removesuffix(SUFFIX), record.partition, record.offset)
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Annotated, Final
@@ -11,6 +12,7 @@ import typer
 
 from audit.databases import SERVICES, Address, Connection, addresses, login
 from kafka_init.topics import declared_topics
+from local.options import InstanceName, PortOffset, instance_of
 from local.problem import Problem
 
 log = structlog.get_logger()
@@ -23,18 +25,21 @@ select destination, count(*) from outbox
 where published_at >= $1 and published_at < $2 and destination = any($3) group by destination"""
 
 MAKE_DUE = """
-update outbox set published_at = null, publish_after = now()
-where message_id in (
+with due as materialized (
     select message_id from outbox where published_at >= $1 and published_at < $2 and destination = any($3)
     order by published_at limit $4 for update skip locked
 )
+update outbox set published_at = null, publish_after = now() from due where outbox.message_id = due.message_id
 returning destination"""
+"""`materialized`, since a subselect may be planned as the inside of a loop, which then passes its limit."""
 
 COUNT_UNSENT = "select count(*) from outbox where published_at is null"
 
 
 def moment(text: str) -> datetime:
     """An ISO 8601 time; UTC unless it says otherwise."""
+    if not text:
+        raise typer.BadParameter("it is missing: make republish SINCE=2026-11-23T10:00:00Z")
     try:
         given = datetime.fromisoformat(text)
     except ValueError:
@@ -45,28 +50,41 @@ def moment(text: str) -> datetime:
 def republish(
     since: Annotated[datetime, typer.Option(parser=moment, help="2026-11-23T10:00:00Z: what was published from then.")],
     until: Annotated[
-        datetime | None, typer.Option(parser=moment, help="Up to here, by default now; to go on after a stop.")
+        datetime | None,
+        typer.Option(parser=moment, help="Up to here, by default the database's now; to go on after a stop."),
     ] = None,
     service: Annotated[str | None, typer.Option(help="Only what this service has published.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Rows at a time; the relay sends about 500 a second.")] = 1000,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
-    port_offset: Annotated[int, typer.Option(envvar="PORT_OFFSET", help="Added to every port.")] = 0,
+    instance: InstanceName = "default",
+    port_offset: PortOffset = None,
 ) -> None:
     """Send again what was published to Kafka since a moment. Receivers drop what they know, so again is harmless.
 
     In batches, each when the relay has sent most of the one before, so that customers are not turned away.
     A run that was stopped goes on with its own --until: what it has had sent again is newer than that.
     """
-    databases = dict(zip(SERVICES, addresses(port_offset), strict=True))
+    databases = dict(zip(SERVICES, addresses(instance_of(instance, port_offset).port_offset), strict=True))
     if service not in (None, *databases):
         raise Problem(f"There is no service {service}: it is one of {', '.join(databases)}.")
-    until = until or datetime.now(UTC)
+    asked = {name: address for name, address in databases.items() if service in (None, name)}
+    until = until or asyncio.run(_now(asked.values()))
     try:
-        for name in databases if service is None else [service]:
-            asyncio.run(_republish(name, databases[name], since, until, batch, dry_run))
+        for name, address in asked.items():
+            asyncio.run(_republish(name, address, since, until, batch, dry_run))
     except BaseException:
         log.warning("stopped; to go on, say the same with --until", since=since.isoformat(), until=until.isoformat())
         raise
+
+
+async def _now(databases: Iterable[Address]) -> datetime:
+    """What the clock says that is ahead of the others: all that is published by now was published before."""
+    clocks: list[datetime] = []
+    for address in databases:
+        connection = await login(address)
+        clocks.append(await connection.fetchval("select clock_timestamp()"))
+        await connection.close()
+    return max(clocks)
 
 
 async def _republish(
@@ -85,7 +103,7 @@ async def _republish(
             due.update(row["destination"] for row in rows)
             log.info("made due again", outbox=service, messages=due.total(), of=sum(found.values()))
             await _relay_catches_up(connection, service, batch)
-        log.info("sent again", outbox=service, messages=due.total(), topics=dict(due))
+        log.info("all due again; the relays send them", outbox=service, messages=due.total(), topics=dict(due))
     finally:
         await connection.close()
 

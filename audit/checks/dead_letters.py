@@ -13,6 +13,7 @@ from audit.databases import Connection
 from audit.look import Look
 from audit.report import Finding, Verdict
 from chassis.records import header_texts, uuid_of
+from local.problem import IS_IT_UP
 
 MOST = 10_000
 MARKERS = ("redriven", "dropped")
@@ -32,7 +33,7 @@ async def open_letters(look: Look, verdict: Verdict) -> None:
             else:
                 verdict.notes.append(f"topic {topic} does not exist")
     except (KafkaError, OSError, TimeoutError) as error:
-        verdict.unreadable.append(f"Kafka at {look.options.kafka_broker}: {error!r}")
+        verdict.unreadable.append(f"Kafka at {look.options.kafka_broker}: {error!r}. {IS_IT_UP}")
     finally:
         await consumer.stop()
 
@@ -40,9 +41,9 @@ async def open_letters(look: Look, verdict: Verdict) -> None:
 async def _look_into(consumer: AIOKafkaConsumer, topic: str, database: Connection, verdict: Verdict) -> None:
     letters: dict[str, tuple[UUID | None, Finding]] = {}
     async for record in _records(consumer, topic):
-        place, headers = f"{record.topic}/{record.partition}/{record.offset}", header_texts(record)
+        place, headers = _place(f"{record.topic}/{record.partition}/{record.offset}"), header_texts(record)
         if named := [headers[marker] for marker in MARKERS if marker in headers]:
-            letters.pop(named[0], None)
+            letters.pop(_place(named[0]), None)
         else:
             verdict.looked += 1
             letters[place] = uuid_of(headers.get("message-id")), _finding(place, record, headers)
@@ -50,6 +51,11 @@ async def _look_into(consumer: AIOKafkaConsumer, topic: str, database: Connectio
     handled = {row["message_id"] for row in await database.fetch(HANDLED, message_ids)}
     still_open = [finding for message_id, finding in letters.values() if message_id not in handled]
     verdict.add(still_open[:MOST], len(still_open))
+
+
+def _place(text: str) -> str:
+    """A place as `dlq list` shows it; a marker names it with the topic's suffix."""
+    return text.replace(".dlq/", "/")
 
 
 def _finding(place: str, record: ConsumerRecord, headers: Mapping[str, str]) -> Finding:

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
+    InvalidReplicationFactorError,
     LeaderNotAvailableError,
     NoError,
     NotControllerError,
@@ -69,8 +70,13 @@ def refuse_too_few_partitions(declared: dict[str, NewTopic], existing: dict[str,
 
 
 async def create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
-    """Whether the topics are there is seen afterwards, so that only an answer which will not change is an error."""
+    """Whether the topics are there is seen afterwards, so that only an answer which will not change is an error.
+
+    Too few brokers for the replication factor is one that may: those of a cluster join one after the other.
+    """
     response = await admin.create_topics(topics)
-    refused = [f"{name}: {message}" for name, code, message in response.topic_errors if for_code(code) not in NOT_FINAL]
-    if refused:
+    answers = [(for_code(code), f"{name}: {message}") for name, code, message in response.topic_errors]
+    if refused := [text for error, text in answers if error not in NOT_FINAL | {InvalidReplicationFactorError}]:
         raise TopicsError(f"the broker refused to create topics: {'; '.join(refused)}")
+    if too_few := [text for error, text in answers if error is InvalidReplicationFactorError]:
+        raise InvalidReplicationFactorError("; ".join(too_few))

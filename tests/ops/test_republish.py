@@ -46,6 +46,7 @@ async def test_what_cannot_be_republished_is_said() -> None:
         done = await ops("republish", *arguments)
         assert done.code != 0
         assert "Traceback" not in done.error
+    assert "SINCE=" in (await ops("republish", "--since", "")).error
 
 
 async def republish(since: str, *options: str) -> Done:
