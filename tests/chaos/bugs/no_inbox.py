@@ -2,21 +2,18 @@
 
 import os
 import runpy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from chassis.messages import Message
 from chassis.unit_of_work import UnitOfWork
 from chassis.writes import Write
 
 writes = UnitOfWork._writes
 
 
-def enter_nothing(
-    unit: UnitOfWork[Any], _: Collection[UUID], changed: Mapping[UUID, Any], sent: list[Message]
-) -> list[Write]:
-    return writes(unit, (), changed, sent)
+def enter_nothing(unit: UnitOfWork[Any], _: Collection[UUID], *others: Any) -> list[Write]:
+    return writes(unit, (), *others)
 
 
 UnitOfWork._writes = enter_nothing

@@ -20,11 +20,11 @@ relays: set[Relay] = set()
 
 
 def publish_first(
-    unit: UnitOfWork[Any], fresh: Collection[UUID], changed: Mapping[UUID, Any], sent: list[Message]
+    unit: UnitOfWork[Any], fresh: Collection[UUID], changed: Mapping[UUID, Any], sent: list[Message], *others: Any
 ) -> list[Write]:
     unit._publish(sent)
     relays.add(unit._publish.__self__)
-    return writes(unit, fresh, changed, sent)
+    return writes(unit, fresh, changed, sent, *others)
 
 
 async def save_later(connection: Connection, parts: Sequence[Write]) -> datetime:
