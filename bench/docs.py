@@ -69,8 +69,8 @@ def _sections(folder: Path) -> Iterator[tuple[str, Lines]]:
             yield name, draw(*results)
     if (path := folder / "recovery.json").exists():
         yield "recovery", tables.recovery(json.loads(path.read_text()))
-    if (path := folder / "result.json").exists():
-        measured = scaling.read(path, folder / "growth.json")
+    if _read(folder, "result", "growth"):
+        measured = scaling.read(folder / "result.json", folder / "growth.json")
         yield "inputs", needs.inputs(measured)
         yield "needs", needs.needed(measured)
 
