@@ -19,6 +19,7 @@ from tests.support.eventually import eventually
 from tests.support.stack import KAFKA_BROKER, ROOT
 
 FLUSH_SECONDS = 0.1
+IN_A_ROW = 5
 """The longest that Postgres can be made to wait before it calls fdatasync on its log."""
 CUT_EVERY_SECONDS = 0.4
 
@@ -41,10 +42,12 @@ async def slow_disks(system: System) -> AsyncIterator[None]:
 
 
 async def assert_slow(system: System, service: Service) -> None:
-    """A transaction that writes takes as long as it should now."""
+    """Transactions that write take as long as they should now; one alone may share the end of another's flush."""
     began = monotonic()
-    await system.database(service).execute("create table if not exists slow (); drop table slow")
-    assert monotonic() - began >= FLUSH_SECONDS, f"the disk of {service.database.name} is not slow"
+    for _ in range(IN_A_ROW):
+        await system.database(service).execute("create table if not exists slow (); drop table slow")
+    least = (IN_A_ROW - 2) * FLUSH_SECONDS
+    assert monotonic() - began >= least, f"the disk of {service.database.name} is not slow"
 
 
 async def _set_delay(system: System, *changes: str) -> None:
