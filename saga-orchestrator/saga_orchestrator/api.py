@@ -32,8 +32,8 @@ from saga_orchestrator.waiters import Waiters
 IDEMPOTENCY_NAMESPACE = UUID("0192f0c1-5c1e-7e6a-9d1b-6a5d8f3f2b11")
 """The same Idempotency-Key gives the same saga id, on every replica, before anything is stored."""
 LONGEST_KEY = 255
-SHOWN = f"of its log, at most {queries.MOST_ENTRIES} entries: the last ones, or those before this `seq`"
-Before = Annotated[int, Query(ge=1, le=queries.AFTER_ALL, description=SHOWN)]
+BEFORE = f"of its log, at most {queries.MOST_ENTRIES} entries: the last ones, or those before this `seq`"
+Before = Annotated[int, Query(ge=1, le=queries.AFTER_ALL, description=BEFORE)]
 
 
 class CheckoutRequest(Wire):

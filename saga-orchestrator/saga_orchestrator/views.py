@@ -1,4 +1,4 @@
-"""How a saga looks from outside: as the answer to its customer, and with its whole log."""
+"""How a saga looks from outside: as the answer to its customer, and with its log."""
 
 from datetime import datetime
 from typing import Any
