@@ -17,8 +17,12 @@ class Undeliverable(ChassisError):
     """A receiver gave no usable answer; the outcome is unknown and the same message is sent again."""
 
 
-class InvalidRecord(ChassisError):
-    """The bytes of a Kafka record are not a message that this service reads; trying again cannot help."""
+class Hopeless(ChassisError):
+    """Trying this message again cannot help: it is a dead letter at once."""
+
+
+class InvalidRecord(Hopeless):
+    """The bytes of a Kafka record are not a message that this service reads."""
 
 
 class MigrationChanged(ChassisError):

@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord
 from chassis import metrics
 from chassis.crash import crash_point
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
-from chassis.errors import InvalidRecord
+from chassis.errors import Hopeless
 from chassis.kafka import BROKER_ERRORS
 from chassis.loops import Backoff
 from chassis.records import count_in, header_texts, message_id_of
@@ -55,7 +55,7 @@ class Retries:
         headers = header_texts(record)
         earlier: dict[str, str] = headers if record.topic in self.delays else {}
         attempt = count_in(earlier, "attempt") + 1
-        topics = [] if isinstance(error, InvalidRecord) else list(self.delays)
+        topics = [] if isinstance(error, Hopeless) else list(self.delays)
         topic = topics[attempt - 1] if attempt <= len(topics) else f"{self._settings.service}.dlq"
         reason = f"{type(error).__name__}: {error}".replace("\0", "\\0")
         new = {

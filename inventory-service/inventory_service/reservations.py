@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 from uuid import UUID
 
+from chassis.errors import Hopeless
 from inventory_service.messages import (
     InventoryFailed,
     InventoryReleased,
@@ -36,7 +37,7 @@ class Reservation:
     version: int = 0
 
 
-class ForeignOrder(Exception):
+class ForeignOrder(Hopeless):
     """A release from a saga that this reservation does not belong to; nothing changes."""
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 from uuid import UUID
 
+from chassis.errors import Hopeless
 from payment_service.messages import ChargePayment, PaymentCharged, PaymentFailed, PaymentRefunded, RefundPayment
 
 
@@ -32,7 +33,7 @@ class Payment:
     version: int = 0
 
 
-class ForeignOrder(Exception):
+class ForeignOrder(Hopeless):
     """A refund from a saga that this payment does not belong to; nothing changes."""
 
 

@@ -36,6 +36,8 @@ class Deadlines:
         self._overdue: deque[TimedOut] = deque()
         self._woken: dict[UUID, float] = {}
         """When each saga was woken that has not been seen to end since."""
+        self._refused: dict[UUID, float] = {}
+        """When each saga could not be woken; the next try is not at once, for a locked row holds others up as well."""
 
     async def run(self) -> None:
         """Look once a tick, for ever; more often while some wait to be woken."""
@@ -53,7 +55,10 @@ class Deadlines:
 
     async def _find(self) -> list[TimedOut]:
         furthest = FURTHEST * LONGEST_WAIT_SECONDS * self._settings.step_timeout_scale
-        return await queries.find_overdue(self._pool, self._settings.deadline_check_rows, furthest)
+        since = monotonic() - self._settings.deadline_refused_seconds
+        self._refused = {saga_id: refused_at for saga_id, refused_at in self._refused.items() if refused_at > since}
+        overdue = await queries.find_overdue(self._pool, self._settings.deadline_check_rows, furthest)
+        return [timed_out for timed_out in overdue if timed_out.saga_id not in self._refused]
 
     async def _wake(self, room: int) -> None:
         """The first of them; a reply that has come meanwhile makes its `TimedOut` mean nothing."""
@@ -64,6 +69,7 @@ class Deadlines:
         for timed_out, outcome in zip(woken, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 log.error("a saga cannot be woken", saga_id=str(timed_out.saga_id), error=repr(outcome))
+                self._refused[timed_out.saga_id] = monotonic()
         self._woken |= dict.fromkeys((timed_out.saga_id for timed_out in woken), monotonic())
 
     async def _count_running(self) -> int:

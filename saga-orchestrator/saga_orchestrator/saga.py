@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from chassis.errors import Hopeless
 from chassis.messages import Body, Event, Message
 from saga_orchestrator.definition import Saga, SagaCommand, Start, Step, label_of
 from saga_orchestrator.instance import (
@@ -32,7 +33,7 @@ class IllegalTransition(Exception):
     """The saga is not in a state in which this may happen; nothing changes."""
 
 
-class UnknownSaga(Exception):
+class UnknownSaga(Hopeless):
     """There is no such saga."""
 
 

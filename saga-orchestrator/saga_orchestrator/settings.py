@@ -24,6 +24,7 @@ class Settings(ChassisSettings):
     deadline_busy_check_seconds: float = Field(0.1, description="while some of these wait to be woken")
     deadline_woken_max_sagas: int = Field(200, description="how many woken sagas may run at once; the others wait")
     deadline_woken_seconds: float = Field(2.0, description="a woken saga that still runs then counts no longer")
+    deadline_refused_seconds: float = Field(30.0, description="until a saga that could not be woken is tried again")
     order_service_url: str = "http://127.0.0.1:4001"
     order_call_timeout_seconds: float = 5.0
     order_calls_parallel: int = Field(4, description="requests to the order service at once")

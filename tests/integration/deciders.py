@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 from chassis import inbox
 from chassis.batcher import Batcher
 from chassis.database import Pool
+from chassis.errors import Hopeless
 from chassis.loops import background
 from chassis.messages import Message
 from chassis.settings import Settings
 from chassis.writes import Write
-from tests.integration.counters import Added, Counter, Counters
+from tests.integration.counters import Added, Counter, Counters, ThirteenRefused
 
 DIE = """
 insert into inbox select gen_random_uuid()
@@ -86,6 +87,16 @@ class RefusesTwice(Counters):
             self.refusals -= 1
             raise RuntimeError("not now")
         return super().decide(row, message, now)
+
+
+class FindsThirteenHopeless(Counters):
+    """Where the others would try again."""
+
+    def decide(self, row: Counter | None, message: Message, now: datetime) -> tuple[Counter, list[Message]]:
+        try:
+            return super().decide(row, message, now)
+        except ThirteenRefused as error:
+            raise Hopeless(str(error)) from error
 
 
 class RecordsKeys(Counters):

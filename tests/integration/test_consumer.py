@@ -18,7 +18,7 @@ from chassis.retries import LONGEST_HEADER
 from chassis.settings import Settings
 from tests.integration.counters import Bodies, add, total
 from tests.integration.counting import counting
-from tests.integration.deciders import RefusesTwice
+from tests.integration.deciders import FindsThirteenHopeless, RefusesTwice
 from tests.integration.topics import committed, listening, write, write_by_java
 from tests.support.eventually import eventually
 from tests.support.stack import KAFKA_BROKER, ROOT
@@ -152,6 +152,23 @@ async def test_a_message_that_is_always_refused_is_a_dead_letter_after_its_last_
     assert sorted(record.topic for record in records) == sorted([dlq, *retries])
     assert {header_texts(record)["message-id"] for record in records} == {str(unlucky.id)}
     assert await pool.fetchval("select count(*) from inbox") == 0
+
+
+async def test_a_message_that_no_repetition_helps_is_a_dead_letter_at_once(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    hopeless, after = add(13), add(2)
+    await write(wired.add.destination, hopeless, after)
+    retries = [f"{settings.service}.retry.{name}" for name in settings.retry_delays_seconds]
+    async with (
+        counting(settings, wired, FindsThirteenHopeless(wired.added)),
+        listening(f"{settings.service}.dlq", *retries) as listener,
+    ):
+        await eventually(lambda: assert_total(pool, after, 2))
+        (letter,) = await listener.records(1)
+    assert letter.topic == f"{settings.service}.dlq"
+    assert header_texts(letter)["message-id"] == str(hopeless.id)
+    assert header_texts(letter)["attempt"] == "1"
 
 
 async def test_a_replica_that_leaves_hands_its_work_to_the_other(pool: Pool, settings: Settings, wired: Bodies) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from structlog.testing import capture_logs
+
 from chassis.database import Pool
 from chassis.loops import background
 from saga_orchestrator.deadlines import Deadlines
@@ -97,6 +99,35 @@ async def test_a_saga_that_cannot_be_woken_keeps_no_other_asleep(sagas: Pool, se
 
             await eventually(tried)
         deadlines.cancel()
+
+
+async def test_a_saga_that_cannot_be_woken_is_left_for_a_while_and_then_tried_again(
+    sagas: Pool, settings: Settings
+) -> None:
+    bad, good = a_start(), a_start()
+    async with replica(sagas, settings) as first:
+        await tell(first, bad)
+        await tell(first, good)
+    await sagas.execute("update sagas set start = '{}' where saga_id = $1", bad.saga_id)
+
+    async def refusals(refused_seconds: float) -> int:
+        """How often the bad one could not be woken while the good one was woken three times."""
+        orchestrator = Settings(**settings.model_dump() | QUICK | {"deadline_refused_seconds": refused_seconds})
+        async with replica(sagas, settings) as batcher:
+            with capture_logs() as log:
+                async with background(deadlines=Deadlines(batcher, sagas, orchestrator).run):
+                    for _ in range(3):
+                        before = (await stored(sagas, good)).seq
+                        await sagas.execute("update sagas set deadline = now() - interval '1 second'")
+
+                        async def woken(before: int = before) -> None:
+                            assert (await stored(sagas, good)).seq > before
+
+                        await eventually(woken)
+        return sum(entry["event"] == "a saga cannot be woken" for entry in log)
+
+    assert await refusals(refused_seconds=3600) == 1
+    assert await refusals(refused_seconds=0) > 1
 
 
 async def test_a_caller_learns_of_an_end_that_another_replica_brought_about(sagas: Pool, settings: Settings) -> None:

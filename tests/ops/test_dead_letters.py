@@ -17,7 +17,7 @@ from tests.support.consistency import disagreements
 from tests.support.databases import Databases
 from tests.support.eventually import eventually
 from tests.support.stack import PAYMENT, frozen
-from tests.support.wire import CHARGE, CHARGED, Wire
+from tests.support.wire import CHARGE, CHARGED, PAYMENT_FAILED, REFUND, Wire
 
 POISON = {"sagaId": "not-a-uuid"}
 
@@ -38,6 +38,21 @@ async def test_the_list_and_the_letter_say_what_failed_and_why(wire: Wire) -> No
         assert shown.code == 0, shown.error
         assert "Input should be a valid UUID" in shown.out
     assert '"sagaId": "not-a-uuid"' in (await ops("dlq", "show", letter["place"])).out
+
+
+async def test_what_belongs_to_nobody_here_is_a_dead_letter_at_once(wire: Wire) -> None:
+    order_id, owner, stranger, nobody = (str(uuid4()) for _ in range(4))
+    refund_id, reply_id = str(uuid4()), str(uuid4())
+    await wire.send(CHARGE, {"sagaId": owner, "orderId": order_id, "amount": 19.99})
+    await wire.heard(owner, CHARGED, PAYMENT_FAILED)
+
+    await wire.send(REFUND, {"sagaId": stranger, "orderId": order_id}, {"message-id": refund_id})
+    await wire.send(CHARGED, {"sagaId": nobody, "orderId": order_id, "amount": 19.99}, {"message-id": reply_id})
+
+    refund, reply = await letter_of(refund_id), await letter_of(reply_id)
+    assert f"belongs to saga {owner}, not to {stranger}" in refund["error"]
+    assert f"there is no saga {nobody}" in reply["error"]
+    assert (refund["attempt"], reply["attempt"]) == ("1", "1")
 
 
 async def test_a_strangers_marker_is_passed_over(wire: Wire) -> None:
