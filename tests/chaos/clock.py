@@ -23,4 +23,4 @@ def skew(seconds: float) -> None:
 
     time.time_ns = time_ns
     time.time = lambda: time_ns() / 1e9
-    uuid_utils.compat.uuid7 = chassis.messages.uuid7 = uuid7
+    uuid_utils.compat.uuid7 = chassis.messages.uuid7 = uuid7  # type: ignore[assignment, attr-defined]

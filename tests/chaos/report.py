@@ -105,12 +105,12 @@ def _page(tests: Mapping[str, Any], crashes: Collection[Row], commits: Iterable[
 
 def _summary(crashes: Iterable[Row]) -> Iterator[Row]:
     """By service and crash point: how many deaths, how many that did not come, and the slowest recovery."""
-    by_place: dict[Row, list[str]] = {}
+    by_place: dict[tuple[str, str], list[str]] = {}
     for service, point, _, _, _, seconds in crashes:
         by_place.setdefault((service, point), []).append(seconds)
-    for place, seconds in by_place.items():
-        hit = [float(each) for each in seconds if each]
-        yield *place, str(len(hit)), str(len(seconds) - len(hit)), f"{max(hit, default=0):.1f}"
+    for place, recoveries in by_place.items():
+        hit = [float(each) for each in recoveries if each]
+        yield *place, str(len(hit)), str(len(recoveries) - len(hit)), f"{max(hit, default=0):.1f}"
 
 
 def _markdown(headings: Row, rows: Iterable[Row]) -> Iterator[str]:

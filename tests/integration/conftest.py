@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from importlib.resources import files
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -15,7 +16,7 @@ from tests.integration.counters import MIGRATIONS, Bodies, bodies
 from tests.support.databases import ORDER
 from tests.support.stack import HOST, KAFKA_BROKER
 
-QUICK = {
+QUICK: dict[str, Any] = {
     "retry_first_seconds": 0.02,
     "retry_max_seconds": 0.2,
     "retry_delays_seconds": {"first": 0.1, "second": 0.2},

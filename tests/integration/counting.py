@@ -33,7 +33,7 @@ async def counting(settings: Settings, wired: Bodies, decider: Counters | None =
 
 
 async def main() -> None:
-    settings = Settings()  # type: ignore[call-arg]
+    settings = Settings()
     async with counting(settings, bodies(settings.service)):
         await asyncio.Event().wait()
 

@@ -40,7 +40,7 @@ async def test_what_is_stopped_while_the_broker_is_away_leaves_nothing_behind(
 ) -> None:
     """aiokafka cancels a fetch that it is about to repeat, and then whoever stops the consumer."""
     topic = wired.add.destination
-    proxy = Proxy("kafka", port := Instance(INSTANCE, OFFSET).kafka_proxy_port, port + 1)
+    proxy = Proxy("kafka", port := Instance(INSTANCE or "test", OFFSET).kafka_proxy_port, port + 1)
     behind = settings.model_copy(update={"kafka_broker": f"{HOST}:{port}"})
     async with proxy.running(), leaving_no_task():
         consumer, producer = kafka.consumer(behind), kafka.producer(behind)

@@ -24,8 +24,8 @@ from tests.support.eventually import eventually
 Connection = asyncpg.Connection
 
 
-def connect(settings: Settings) -> "asyncio.Future[Connection]":
-    return asyncpg.connect(
+async def connect(settings: Settings) -> Connection:
+    return await asyncpg.connect(
         host=settings.pghost,
         port=settings.pgport,
         user=settings.pguser,

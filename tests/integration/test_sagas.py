@@ -83,7 +83,7 @@ async def test_an_operator_who_comes_too_late_changes_nothing(
         await fail_at_the_payment(batcher, start)
         before = await stored(sagas, start), await queries.find_log(sagas, start.saga_id)
         with pytest.raises(IllegalTransition):
-            await tell(batcher, action(saga_id=start.saga_id, reason="now"))  # type: ignore[call-arg]
+            await tell(batcher, action(saga_id=start.saga_id, reason="now"))
     assert (await stored(sagas, start), await queries.find_log(sagas, start.saga_id)) == before
 
 

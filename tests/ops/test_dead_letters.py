@@ -78,7 +78,8 @@ async def test_a_repaired_message_has_its_effect_once_whatever_dies_and_however_
     wire: Wire, databases: Databases, tmp_path: Path
 ) -> None:
     letter, order_id, repaired = await poison(wire), uuid4(), tmp_path / "repaired.json"
-    body = {"sagaId": str(uuid4()), "orderId": str(order_id), "amount": 19.99, "forceFail": False}
+    saga_id = str(uuid4())
+    body = {"sagaId": saga_id, "orderId": str(order_id), "amount": 19.99, "forceFail": False}
     repaired.write_text(json.dumps(body))
     redrive = ("dlq", "redrive", letter["place"], "--body", str(repaired))
 
@@ -97,7 +98,7 @@ async def test_a_repaired_message_has_its_effect_once_whatever_dies_and_however_
     assert (again.code, again.events) == (0, ["nothing to do, it is closed"])
     assert "redriven by a test" in (await ops("dlq", "show", letter["place"])).out
 
-    replies = await wire.heard(body["sagaId"], CHARGED, count=2)
+    replies = await wire.heard(saga_id, CHARGED, count=2)
     assert len({reply.message_id for reply in replies}) == 1, "the second was not the first's answer again"
     await assert_charged_once()
 

@@ -48,22 +48,22 @@ class Node:
 
     def handle(self, message: Message, now: datetime, unlucky: bool = False, crash: Crash | None = None) -> Row:
         """One transaction, as in `chassis.unit_of_work`; the answers for the submitter are returned with the row."""
-        again = [row for row in self.outbox.values() if row.message.causation_id == message.id]
+        again = [sent for sent in self.outbox.values() if sent.message.causation_id == message.id]
         if message.id in self.inbox and (again or isinstance(message.body, Event)):
             self._die(crash, Crash.BEFORE_COMMIT)
-            for row in again if isinstance(message.body, Command) else []:
-                row.published = False
-                self.memory.append(row.message)
+            for sent in again if isinstance(message.body, Command) else []:
+                sent.published = False
+                self.memory.append(sent.message)
             return self.rows.get(self.key(message)), []
         row, outgoing = self.decide(self.rows.get(self.key(message)), message, now, unlucky)
         self._die(crash, Crash.BEFORE_COMMIT)
         self.inbox.add(message.id)
         if row is not None:
             self._save(self.key(message), row)
-        sent = [m for m in outgoing if m.destination]
-        self.outbox |= {m.id: OutboxRow(m) for m in sent}
+        to_send = [m for m in outgoing if m.destination]
+        self.outbox |= {m.id: OutboxRow(m) for m in to_send}
         self._die(crash, Crash.AFTER_COMMIT)
-        self.memory += sent
+        self.memory += to_send
         return row, outgoing
 
     def _save(self, key: UUID, row: Row) -> None:

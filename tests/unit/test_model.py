@@ -180,5 +180,5 @@ class Histories(RuleBasedStateMachine):
         assert taken == given_back + sold, "money is lost or found"
 
 
-class TestHistories(Histories.TestCase):  # type: ignore[misc]
+class TestHistories(Histories.TestCase):  # type: ignore[misc, valid-type]
     settings = settings(max_examples=300, stateful_step_count=60)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from order_service.messages import CreateOrder, SetOrderStatus
+from order_service.messages import CreateOrder, OrderStored, SetOrderStatus
 from order_service.orders import Command, Order, Status, decide
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -61,4 +61,5 @@ def test_a_create_with_other_content_is_refused_and_changes_nothing(order: Order
 
 
 def test_an_answer_says_whether_the_order_is_new() -> None:
-    assert [decide(order, CREATE, NOW)[1].created for order in (None, PENDING)] == [True, False]
+    answers = [decide(order, CREATE, NOW)[1] for order in (None, PENDING)]
+    assert [isinstance(answer, OrderStored) and answer.created for answer in answers] == [True, False]

@@ -10,10 +10,10 @@ from chassis.consumer import Consumer
 handle = Consumer._handle
 
 
-async def acknowledge_and_handle(consumer: Consumer, records: list[ConsumerRecord]) -> None:
-    assert consumer.kafka
-    await consumer.kafka.commit({TopicPartition(r.topic, r.partition): r.offset + 1 for r in records})
-    await handle(consumer, records)
+async def acknowledge_and_handle(self: Consumer, records: list[ConsumerRecord]) -> None:
+    assert self.kafka
+    await self.kafka.commit({TopicPartition(r.topic, r.partition): r.offset + 1 for r in records})
+    await handle(self, records)
 
 
 Consumer._handle = acknowledge_and_handle

@@ -2,18 +2,25 @@
 
 import os
 import runpy
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
+from chassis.decider import Row
+from chassis.messages import Message
 from chassis.unit_of_work import UnitOfWork
 from chassis.writes import Write
 
 writes = UnitOfWork._writes
 
 
-def enter_nothing(unit: UnitOfWork[Any], _: Collection[UUID], *others: Any) -> list[Write]:
-    return writes(unit, (), *others)
+def enter_nothing(
+    self: UnitOfWork[Row],
+    fresh: Collection[UUID],
+    changed: Mapping[UUID, Row],
+    sent: list[Message],
+    withdrawn: Collection[UUID],
+) -> list[Write]:
+    return writes(self, (), changed, sent, withdrawn)
 
 
 UnitOfWork._writes = enter_nothing

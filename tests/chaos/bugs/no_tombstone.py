@@ -10,9 +10,9 @@ from payment_service.payments import Payment, Reply
 refund = payments._refund
 
 
-def leave_no_row(payment: Payment | None, command: RefundPayment, now: datetime) -> tuple[Payment | None, Reply]:
+def leave_no_row(payment: Payment | None, command: RefundPayment, now: datetime) -> tuple[Payment, Reply]:
     if payment is None:
-        return None, PaymentRefunded(saga_id=command.saga_id, order_id=command.order_id)
+        return None, PaymentRefunded(saga_id=command.saga_id, order_id=command.order_id)  # type: ignore[return-value]
     return refund(payment, command, now)
 
 

@@ -8,10 +8,10 @@ from saga_orchestrator.saga import Turn
 overdue = Turn._overdue
 
 
-def go_on_backward(turn: Turn) -> SagaInstance:
-    if turn.saga.direction is Direction.BACKWARD:
-        return turn._back(turn.saga.position - 1)
-    return overdue(turn)
+def go_on_backward(self: Turn) -> SagaInstance:
+    if self.saga.direction is Direction.BACKWARD:
+        return self._back(self.saga.position - 1)
+    return overdue(self)
 
 
 Turn._overdue = go_on_backward

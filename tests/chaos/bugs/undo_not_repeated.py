@@ -9,10 +9,10 @@ from saga_orchestrator.saga import Decision, Turn
 decision = Turn.decision
 
 
-def do_nothing_backward(turn: Turn, message: Message, after: SagaInstance) -> Decision:
-    if isinstance(message.body, TimedOut) and turn.saga.direction is Direction.BACKWARD:
-        return Decision(turn.saga)
-    return decision(turn, message, after)
+def do_nothing_backward(self: Turn, message: Message, after: SagaInstance) -> Decision:
+    if isinstance(message.body, TimedOut) and self.saga.direction is Direction.BACKWARD:
+        return Decision(self.saga)
+    return decision(self, message, after)
 
 
 Turn.decision = do_nothing_backward
