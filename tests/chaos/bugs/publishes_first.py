@@ -31,7 +31,7 @@ def publish_first(
     return make_writes(self, fresh, changed, sent, withdrawn)
 
 
-async def save_later(connection: Connection | Pool, writes: Sequence[Write]) -> datetime:
+async def save_later(connection: "Connection | Pool", writes: Sequence[Write]) -> datetime:
     while any(lane.in_flight for relay in relays for lane in relay._lanes.values()):  # noqa: ASYNC110 -- there is no event for it
         await asyncio.sleep(0.001)
     return await save(connection, writes)
