@@ -15,7 +15,7 @@ TEST_SETTINGS := OPERATOR_TOKEN=test-operator RETRY_DELAYS_SECONDS='{"5s":1,"30s
 TEST_STACK := $(TEST_SETTINGS) $(LOCAL) --instance test run --replicas $(REPLICAS)
 GATE_STACK := $(LOCAL) --instance gate --measured run
 BENCH_STACK := $(LOCAL) --instance measured --measured run
-CHAOS_STACK := $(LOCAL) --instance chaos run --only infra
+CHAOS_STACK := $(LOCAL) --instance chaos run --only-infra
 CHAOS_LOG := .local/chaos.log
 
 .PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
@@ -84,7 +84,7 @@ test-unit: $(STAMP) ## run the tests that need nothing
 	@$(BIN)/pytest -n auto tests/unit
 
 test-integration: $(STAMP) ## run the tests that need Postgres and Kafka, which are started for them
-	@$(TEST_STACK) --only infra $(BIN)/pytest -n 2 tests/integration tests/audit
+	@$(TEST_STACK) --only-infra $(BIN)/pytest -n 2 tests/integration tests/audit
 
 test-e2e: $(STAMP) ## run the scenarios against the stack that runs (PORT_OFFSET, STACK_KIND=compose: another one)
 	@$(BIN)/pytest tests/e2e
@@ -94,7 +94,7 @@ test-gate: $(STAMP) ## check by counts, on a fresh stack, that a saga costs no m
 
 test-variants: $(STAMP) ## check that what the benchmark compares with does what it is said to, each on a fresh stack
 	@for variant in textbook floor; do \
-		$(LOCAL) --instance gate run --only infra $(BIN)/pytest tests/variants/test_$$variant.py || exit 1; done
+		$(LOCAL) --instance gate run --only-infra $(BIN)/pytest tests/variants/test_$$variant.py || exit 1; done
 
 audit: $(STAMP) ## check that the four databases agree (ARGS="--json", "--watch 5", "--help")
 	@$(BIN)/python -m audit $(ARGS)
@@ -120,7 +120,7 @@ bench-gate: $(STAMP) ## ten runs of what test-gate looks at: how far noise goes
 
 bench-growth: $(STAMP) ## cost while 1,000 to 1,000,000 sagas are stored; memory over 100,000; recovery of 100,000
 	@$(BENCH_STACK) $(BIN)/python -m bench memory
-	@$(BENCH_STACK) --only infra $(BIN)/python -m bench recovery
+	@$(BENCH_STACK) --only-infra $(BIN)/python -m bench recovery
 	@$(BENCH_STACK) $(BIN)/python -m bench growth
 
 bench-docs: $(STAMP) ## put the last results into docs/performance.md and docs/scaling.md

@@ -82,13 +82,13 @@ def run(options: Options, *, as_json: bool) -> int:
         Console(stderr=True, soft_wrap=True).print(f"A database cannot be read: {error!r}. {IS_IT_UP}", markup=False)
         return 2
     seconds = time.monotonic() - started
+    code = exit_code(verdicts)
     if as_json:
-        code = exit_code(verdicts)
         invariants = [verdict.to_dict() for verdict in verdicts]
         print(json.dumps({"exitCode": code, "seconds": round(seconds, 1), "invariants": invariants}, default=str))
     else:
         show(verdicts, seconds, console)
-    return exit_code(verdicts)
+    return code
 
 
 if __name__ == "__main__":

@@ -83,15 +83,7 @@ async def snapshots(where: list[Address]) -> AsyncIterator[Snapshots]:
 
 async def login(address: Address, session: Mapping[str, str] | None = None) -> Connection:
     """A connection, with these settings for its session."""
-    return await asyncpg.connect(
-        host=address.host,
-        port=address.port,
-        database=address.database,
-        user=address.user,
-        password=address.password,
-        timeout=10,
-        server_settings=dict(session or {}),
-    )
+    return await asyncpg.connect(**vars(address), timeout=10, server_settings=dict(session or {}))
 
 
 async def _connect(address: Address) -> Connection:

@@ -97,10 +97,15 @@ async def create(name: str, beside: list[Address]) -> list[Address]:
     where = [replace(cluster, database=name) for cluster in beside]
     for cluster, address, package in zip(beside, where, PACKAGES, strict=True):
         await execute(cluster, f"create database {name}")
-        connection = await login(address)
-        await migrations.apply(connection, (files("chassis") / "migrations", files(package) / "migrations"))
-        await connection.close()
+        await migrate(address, package)
     return where
+
+
+async def migrate(address: Address, package: str) -> None:
+    """The service's tables."""
+    connection = await login(address)
+    await migrations.apply(connection, (files("chassis") / "migrations", files(package) / "migrations"))
+    await connection.close()
 
 
 async def drop(name: str, beside: list[Address]) -> None:

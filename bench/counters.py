@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from local.instance import DATABASES, REPLICA_STEP, SERVICES, Instance
+from local.instance import DATABASES, SERVICES, Instance
 
 MAX_REPLICAS = 8
 
@@ -22,9 +22,7 @@ class Usage:
 def ports(instance: Instance) -> dict[int, str]:
     """Every port at which a part of the stack may listen, and the part's name."""
     services = {
-        instance.port(service) + REPLICA_STEP * replica: service.name
-        for service in SERVICES
-        for replica in range(MAX_REPLICAS)
+        instance.port(service, replica): service.name for service in SERVICES for replica in range(MAX_REPLICAS)
     }
     databases = {instance.port(database): database.program for database in DATABASES}
     return {**services, **databases, instance.kafka_port: "kafka"}

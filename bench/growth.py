@@ -12,7 +12,6 @@ from local.instance import Instance
 
 CALLERS = (16, 64)
 MEMORY_CELLS = 10
-DATABASES = ("orchestrator_db", "order_db", "payment_db", "inventory_db")
 
 
 async def stored(instance: Instance, sizes: list[int], seconds: float) -> Result:

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from importlib.resources import files
 from time import monotonic
 from typing import Any
 
@@ -15,7 +14,6 @@ from bench.measure import measure
 from bench.report import machine
 from bench.session import RESULTS, console, ports
 from bench.stack import ours, running
-from chassis import migrations
 from local.instance import ORCHESTRATOR, ORDER, Instance
 
 NEWCOMERS = 4
@@ -65,7 +63,7 @@ async def recover(instance: Instance, broker: str, sagas: int) -> Recovery:
     """On an instance of which only Postgres and Kafka run: begin so many sagas by SQL, then start the services."""
     where = dict(zip(consistent.PACKAGES, addresses(instance.port_offset), strict=True))
     for package, address in where.items():
-        await _migrate(package, address)
+        await consistent.migrate(address, package)
     console.print(f"beginning {sagas:,} sagas")
     for service, statements in BEGUN.items():
         await _begin(where[service.package], statements, sagas)
@@ -76,12 +74,6 @@ async def recover(instance: Instance, broker: str, sagas: int) -> Recovery:
         await _watch(instance, found, began)
         found.newcomers = await newcomers
     return found
-
-
-async def _migrate(package: str, address: Address) -> None:
-    connection = await login(address)
-    await migrations.apply(connection, (files("chassis") / "migrations", files(package) / "migrations"))
-    await connection.close()
 
 
 async def _begin(address: Address, statements: tuple[str, ...], sagas: int) -> None:

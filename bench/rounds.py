@@ -13,7 +13,7 @@ from local.instance import ROOT
 Commands = Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
 """By label, what is said to `local run` and what to `bench`."""
 
-INFRA = ("--only", "infra")
+INFRA = ("--only-infra",)
 WITHOUT = {f"without {lever}": stack.without(lever) for lever in without.LEVERS}
 VARIANTS = {"textbook": stack.textbook, "floor": stack.floor, **WITHOUT}
 SYSTEMS: Commands = {

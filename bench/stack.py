@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -38,17 +38,15 @@ def floor(service: Service) -> tuple[str, ...]:
 
 
 @contextmanager
-def running(
-    instance: Instance, broker: str, log: Path, command: Command, services: Iterable[Service] = SERVICES
-) -> Iterator[dict[Service, float]]:
+def running(instance: Instance, broker: str, log: Path, command: Command) -> Iterator[dict[Service, float]]:
     """The services, as long as the body runs; it gets the seconds that each took to be ready."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as output:
         began = time.monotonic()
-        processes = [_start(instance, service, broker, command(service), output.fileno()) for service in services]
+        processes = [_start(instance, service, broker, command(service), output.fileno()) for service in SERVICES]
         try:
             ready = {}
-            for service in services:
+            for service in SERVICES:
                 _wait_until_ready(instance.url(service), log)
                 ready[service] = time.monotonic() - began
             yield ready

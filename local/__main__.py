@@ -22,12 +22,6 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pret
 console = Console(highlight=False, soft_wrap=True)
 
 
-class Part(StrEnum):
-    """What --only can name."""
-
-    INFRA = "infra"
-
-
 class SignalName(StrEnum):
     """What --signal can name, without SIG."""
 
@@ -37,7 +31,7 @@ class SignalName(StrEnum):
     TERM = "TERM"
 
 
-Only = Annotated[Part | None, typer.Option(help="Postgres, Kafka and the topics, without the services.")]
+OnlyInfra = Annotated[bool, typer.Option("--only-infra", help="Postgres, Kafka and the topics, without the services.")]
 Replicas = Annotated[int, typer.Option(min=1, help="How many of each service; the k-th listens 100*k ports further.")]
 
 
@@ -53,10 +47,10 @@ def choose(
 
 
 @app.command()
-def up(context: typer.Context, only: Only = None, replicas: Replicas = 1) -> None:
+def up(context: typer.Context, only_infra: OnlyInfra = False, replicas: Replicas = 1) -> None:
     """Start whatever does not run, and wait until it answers."""
-    stack.up(context.obj, replicas, only is Part.INFRA)
-    if not only:
+    stack.up(context.obj, replicas, only_infra)
+    if not only_infra:
         console.print(f"The stack is up: {context.obj.url(ORCHESTRATOR)}")
 
 
@@ -123,9 +117,9 @@ def kill(
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-def run(context: typer.Context, command: list[str], only: Only = None, replicas: Replicas = 1) -> None:
+def run(context: typer.Context, command: list[str], only_infra: OnlyInfra = False, replicas: Replicas = 1) -> None:
     """Start the instance from nothing, run a command beside it, remove the instance; exit as the command did."""
-    raise typer.Exit(stack.run(context.obj, command, replicas, only is Part.INFRA))
+    raise typer.Exit(stack.run(context.obj, command, replicas, only_infra))
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -13,7 +13,7 @@ from typing import Generic
 import asyncpg
 import structlog
 
-from chassis.database import Pool, is_away
+from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.decider import Decider, Row
 from chassis.errors import Overloaded, Unavailable
 from chassis.loops import Backoff
@@ -51,7 +51,7 @@ class Batcher(Generic[Row]):
         self._work = asyncio.Event()
         self._last_size = 0
         self._pausing = False
-        self._backoff = Backoff(settings.retry_first_seconds, settings.retry_max_seconds)
+        self._backoff = Backoff()
 
     def put(self, message: Message) -> "asyncio.Future[Handled[Row]]":
         """Queue a message that must be handled, however long that takes; the future gets its outcome."""
@@ -124,7 +124,7 @@ class Batcher(Generic[Row]):
             case asyncpg.LockNotAvailableError() if "tuple" in (error.context or ""):
                 return 0  # somebody holds a row, not a table: halving finds out whose, and that message fails alone
             case _:
-                return None if is_away(error) else 1
+                return None if isinstance(error, INFRASTRUCTURE_ERRORS) else 1
 
     async def _outlast(self, batch: list[Waiting[Row]], error: Exception) -> None:
         """The database is away: whoever can come back is told so, the others wait."""

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -14,10 +13,9 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from chassis.batcher import Batcher
 from chassis.crash import crash_point
 from chassis.decider import Row
-from chassis.errors import InvalidRecord
 from chassis.kafka import BROKER_ERRORS, consumer, dead_part, partition_of, stop
 from chassis.loops import Backoff, background
-from chassis.messages import Body, Message, by_destination
+from chassis.messages import Body, by_destination
 from chassis.records import from_record
 from chassis.retries import Retries
 from chassis.settings import Settings
@@ -38,7 +36,8 @@ class Consumer:
         self._reads = by_destination(reads)
         self._retries = retries
         self._topics = [*self._reads, *retries.delays]
-        self._kafka: AIOKafkaConsumer | None = None
+        self.kafka: AIOKafkaConsumer | None = None
+        """The client, once it has joined its group."""
         self._positions: dict[TopicPartition, int] = {}
         self._committed_at = monotonic()
         self.progress_at = monotonic()
@@ -47,26 +46,16 @@ class Consumer:
         self.joined = False
         self._missing: list[str] = []
 
-    @property
-    def kafka(self) -> AIOKafkaConsumer | None:
-        """The client, once it has joined its group."""
-        return self._kafka
-
-    @property
-    def ready(self) -> bool:
-        """Whether the group has given this process its partitions; none, where there are more processes than those."""
-        return self._kafka is not None and self.joined
-
     async def health(self) -> bool | str:
-        """Whether it is ready; which topics are missing, if that is why it is not: then none of the others is read."""
-        return f"missing topics: {', '.join(self._missing)}" if self._missing else self.ready
+        """Whether it has joined its group; which topics are missing, if that is why not: then no other is read."""
+        return f"missing topics: {', '.join(self._missing)}" if self._missing else self.joined
 
     def will_read(self, topic: str, key: UUID) -> bool:
         """Whether a record of this topic with this key comes to this process, as the partitions are given out now."""
-        partitions = self._kafka.partitions_for_topic(topic) if self._kafka else None
-        if self._kafka is None or not partitions:
+        partitions = self.kafka.partitions_for_topic(topic) if self.kafka else None
+        if self.kafka is None or not partitions:
             return False
-        return TopicPartition(topic, partition_of(key, len(partitions))) in self._kafka.assignment()
+        return TopicPartition(topic, partition_of(key, len(partitions))) in self.kafka.assignment()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -75,14 +64,14 @@ class Consumer:
             yield
 
     async def _run(self) -> None:
-        backoff = Backoff(self._settings.retry_first_seconds, self._settings.retry_max_seconds)
+        backoff = Backoff()
         while True:
             kafka = consumer(self._settings)
             try:
                 kafka.subscribe(self._topics, listener=_CommitBeforeRevoke(self))
                 async with asyncio.timeout(self._settings.kafka_start_seconds):
                     await kafka.start()
-                self._kafka = kafka
+                self.kafka = kafka
                 self._missing = []
                 backoff.reset()
                 while True:
@@ -93,7 +82,7 @@ class Consumer:
             except BROKER_ERRORS as error:
                 log.warning("the broker is away, starting over", error=repr(error))
             finally:
-                self._kafka = None
+                self.kafka = None
                 self.busy = self.joined = False
                 await self.commit(kafka)
                 await stop(kafka, self._settings.kafka_stop_seconds)
@@ -102,7 +91,7 @@ class Consumer:
     async def _poll(self, kafka: AIOKafkaConsumer) -> None:
         due = self._committed_at + self._settings.commit_every_seconds - monotonic()
         wait_ms = int(max(due, 0) * 1000) + 1 if self._positions else self._settings.poll_wait_ms
-        polled = await kafka.getmany(timeout_ms=wait_ms, max_records=self._settings.batch_max_messages)
+        polled = await kafka.getmany(timeout_ms=wait_ms)
         if not polled and (dead := dead_part(kafka)):
             raise KafkaError(f"a part of aiokafka has died: {dead}")
         self.busy = bool(polled)
@@ -135,26 +124,20 @@ class Consumer:
         return due
 
     async def _handle(self, records: list[ConsumerRecord]) -> None:
-        decoded = [self._decode(record) for record in records]
-        outcomes = await asyncio.gather(
-            *(self._batcher.put(each) if isinstance(each, Message) else _failed(each) for each in decoded),
-            return_exceptions=True,
-        )
         # At once: parked one after the other, a flood of poison would hold up the good messages behind it.
-        await asyncio.gather(
-            *(
-                self._retries.park(record, outcome)
-                for record, outcome in zip(records, outcomes, strict=True)
-                if isinstance(outcome, BaseException)
-            )
-        )
-        crash_point("consumer.before_offset_commit", [m.type for m in decoded if isinstance(m, Message)])
+        types = await asyncio.gather(*(self._take(record) for record in records))
+        crash_point("consumer.before_offset_commit", types)
 
-    def _decode(self, record: ConsumerRecord) -> Message | InvalidRecord:
+    async def _take(self, record: ConsumerRecord) -> str:
+        """Have one record handled, or parked; the type of its message, if it is one."""
+        name = ""
         try:
-            return from_record(record, self._reads)
-        except InvalidRecord as error:
-            return error
+            message = from_record(record, self._reads)
+            name = message.type
+            await self._batcher.put(message)
+        except Exception as error:
+            await self._retries.park(record, error)
+        return name
 
     async def commit(self, kafka: AIOKafkaConsumer) -> None:
         """Commit what was handled. A failure is harmless: the records come again and the inbox drops them."""
@@ -168,12 +151,6 @@ class Consumer:
                     await kafka.commit(positions)
             except (*BROKER_ERRORS, TimeoutError) as error:
                 log.warning("offsets not committed, records will come again", error=repr(error))
-
-
-def _failed(error: InvalidRecord) -> "asyncio.Future[Any]":
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    future.set_exception(error)
-    return future
 
 
 def _resume(kafka: AIOKafkaConsumer, partition: TopicPartition) -> None:

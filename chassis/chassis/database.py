@@ -40,11 +40,6 @@ INFRASTRUCTURE_ERRORS = (
 """Connection lost, server starting or stopping, disk full or broken, deadlock, lost race, timeout: wait and repeat."""
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether the database is away, rather than the message at fault."""
-    return isinstance(error, INFRASTRUCTURE_ERRORS)
-
-
 async def read(pool: Pool, sql: str, *args: object) -> list[asyncpg.Record]:
     """The rows of a query that somebody waits for; `TimeoutError` if they cannot be had in time."""
     async with asyncio.timeout(READ_SECONDS):
@@ -61,7 +56,7 @@ async def connect(settings: Settings, migration_folder: Traversable) -> AsyncIte
         max_size=settings.pool_size,
         reset=_keep_session,
         timeout=settings.pool_acquire_seconds,
-        command_timeout=settings.command_timeout_seconds,
+        command_timeout=settings.statement_timeout_ms / 1000 + 1,  # the server gives up first, unless it is silent
         server_settings={
             "application_name": settings.service,
             "statement_timeout": str(settings.statement_timeout_ms),
@@ -94,7 +89,7 @@ async def _keep_session(_: object) -> None:
 
 
 async def _migrate_when_there(settings: Settings, folders: tuple[Traversable, ...]) -> None:
-    backoff = Backoff(settings.retry_first_seconds, settings.retry_max_seconds)
+    backoff = Backoff()
     give_up = time.monotonic() + settings.startup_wait_seconds
     while True:
         try:

@@ -38,8 +38,8 @@ def consumer(settings: Settings) -> AIOKafkaConsumer:
         auto_offset_reset="earliest",
         isolation_level="read_committed",  # what a foreign sender has taken back never happened
         session_timeout_ms=settings.kafka_session_timeout_ms,
-        heartbeat_interval_ms=settings.kafka_heartbeat_ms,
-        rebalance_timeout_ms=settings.kafka_rebalance_timeout_ms,
+        heartbeat_interval_ms=settings.kafka_session_timeout_ms // 4,
+        rebalance_timeout_ms=settings.kafka_request_timeout_ms - 1_000,  # other members wait for a busy one
         request_timeout_ms=settings.kafka_request_timeout_ms,
         max_poll_records=settings.batch_max_messages,
         partition_assignment_strategy=(RangePartitionAssignor,),  # the same partitions of all topics to one process

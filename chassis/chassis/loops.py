@@ -58,15 +58,15 @@ async def wait_for(event: asyncio.Event, seconds: float) -> None:
 
 @dataclass(slots=True)
 class Backoff:
-    """Growing pauses between tries: first, 2 x first, ... up to the longest, in seconds."""
+    """Growing pauses between tries: the first, twice that, ... up to the longest."""
 
-    first: float
-    longest: float
+    first_seconds: float = 0.1
+    longest_seconds: float = 2.0
     tries: int = 0
 
     def next(self) -> float:
         """How many seconds the next pause takes; each call counts as a try."""
-        seconds: float = min(self.first * 2 ** min(self.tries, 30), self.longest)
+        seconds: float = min(self.first_seconds * 2 ** min(self.tries, 30), self.longest_seconds)
         self.tries += 1
         return seconds
 

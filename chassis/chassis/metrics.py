@@ -9,4 +9,3 @@ parked = Counter("parked_messages", "Kafka records moved to a retry topic or the
 backlog = Gauge("outbox_backlog_messages", "Committed messages that no receiver has acknowledged yet")
 published = Counter("published_messages", "Messages that their receiver acknowledged", ["destination"])
 swept = Counter("swept_messages", "Messages that the sweep had to send, after a crash or an outage")
-in_flight = Gauge("messages_in_flight", "Messages handed to a transport and not yet acknowledged")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from chassis.database import INFRASTRUCTURE_ERRORS, is_away
+from chassis.database import INFRASTRUCTURE_ERRORS
 from chassis.errors import ChassisError, Overloaded, Unavailable
 
 log = structlog.get_logger()
@@ -76,7 +76,7 @@ def problem_of(request: Request, error: Exception) -> Response:
             return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=later)
         case ClientDisconnect():
             return problem_response(HTTPStatus.BAD_REQUEST, "the connection ended before the body did")
-    if is_away(error):
+    if isinstance(error, INFRASTRUCTURE_ERRORS):
         log.warning("a request found the database away", path=request.url.path, error=repr(error))
         return problem_of(request, Unavailable("the database is away"))
     log.error("a request failed unexpectedly", path=request.url.path, exc_info=error)

@@ -1,9 +1,8 @@
 """The loop that publishes the outbox: from memory right after the commit, from the table after a crash or an outage."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +14,7 @@ from chassis import metrics, outbox
 from chassis.crash import crash_point
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.errors import Overloaded
-from chassis.loops import background, wait_for
+from chassis.loops import background
 from chassis.messages import Body, Message, by_type
 from chassis.settings import Settings
 from chassis.transport import Transport
@@ -28,11 +27,8 @@ class Lane:
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
-        self.queue: deque[Message] = deque()
+        self.queue: asyncio.Queue[Message] = asyncio.Queue()
         self.in_flight: set[UUID] = set()
-        self.work = asyncio.Event()
-        self.idle = asyncio.Event()
-        self.idle.set()
 
 
 class Relay:
@@ -51,8 +47,7 @@ class Relay:
         self._settings = settings
         self._sends: Mapping[str, type[Body]] = by_type(sends)
         self._kafka = Lane(kafka)
-        self._others = {name: Lane(transport) for name, transport in others.items()}
-        self._lanes = {"kafka": self._kafka, **self._others}
+        self._lanes = {"kafka": self._kafka, **{name: Lane(transport) for name, transport in others.items()}}
         self._acknowledged: list[UUID] = []
         self._backlog = 0
 
@@ -64,13 +59,11 @@ class Relay:
     def publish(self, messages: list[Message]) -> None:
         """Send these soon. What does not fit, or fails, stays in the outbox for the sweep."""
         for message in messages:
-            lane = self._others.get(message.destination, self._kafka)
+            lane = self._lanes.get(message.destination, self._kafka)
             if message.id in lane.in_flight or not self._room(lane):
                 continue
             lane.in_flight.add(message.id)
-            lane.queue.append(message)
-            lane.work.set()
-            lane.idle.clear()
+            lane.queue.put_nowait(message)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -82,26 +75,24 @@ class Relay:
                 yield
             finally:
                 for lane in self._lanes.values():
-                    await wait_for(lane.idle, self._settings.relay_drain_seconds)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(self._settings.relay_drain_seconds):
+                            await lane.queue.join()
         for lane in self._lanes.values():
             await lane.transport.close()
         await self._tick(rows=0)
 
     async def _drive(self, lane: Lane) -> None:
         while True:
-            await lane.work.wait()
-            lane.work.clear()
-            while lane.queue:
-                message = lane.queue.popleft()
-                crash_point("relay.before_send", [message.type])
-                try:
-                    sent = await lane.transport.send(message)
-                except Exception as error:
-                    self._landed(lane, message, error)
-                else:
-                    sent.add_done_callback(partial(self._acknowledge, lane, message))
-            lane.idle.set()
-            metrics.in_flight.set(sum(len(each.in_flight) for each in self._lanes.values()))
+            message = await lane.queue.get()
+            crash_point("relay.before_send", [message.type])
+            try:
+                sent = await lane.transport.send(message)
+            except Exception as error:
+                self._landed(lane, message, error)
+            else:
+                sent.add_done_callback(partial(self._acknowledge, lane, message))
+            lane.queue.task_done()
 
     def _acknowledge(self, lane: Lane, message: Message, done: "asyncio.Future[Any]") -> None:
         self._landed(lane, message, asyncio.CancelledError() if done.cancelled() else done.exception())

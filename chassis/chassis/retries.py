@@ -40,7 +40,7 @@ class Retries:
 
     async def now_ms(self) -> int:
         """The database's clock: delays are measured by it, since the replicas' own clocks may differ by minutes."""
-        backoff = Backoff(self._settings.retry_first_seconds, self._settings.retry_max_seconds)
+        backoff = Backoff()
         while True:
             try:
                 now: int = await self._pool.fetchval(NOW_MS)
@@ -74,7 +74,7 @@ class Retries:
 
     async def _produce(self, topic: str, record: ConsumerRecord, headers: list[tuple[str, bytes]]) -> None:
         at_ms = await self.now_ms() if topic in self.delays else None
-        backoff = Backoff(self._settings.retry_first_seconds, self._settings.retry_max_seconds)
+        backoff = Backoff()
         while True:
             try:
                 await (await self._kafka.produce(topic, record.key, record.value or b"", headers, at_ms))

@@ -1,4 +1,4 @@
-"""Every limit, timeout and default of the chassis, by name and with its unit; each is an environment variable."""
+"""What may be set of the chassis, by name and with its unit; each is an environment variable."""
 
 from socket import gethostname
 from typing import Annotated, Literal
@@ -35,9 +35,6 @@ class Settings(BaseSettings):
     pool_size: int = 4
     pool_acquire_seconds: float = 2.0
     statement_timeout_ms: int = 5_000
-    command_timeout_seconds: float = Field(
-        6.0, description="after which a silent database is given up; longer than statement_timeout_ms, which it keeps"
-    )
     lock_timeout_ms: int = Field(
         1_000,
         description="how long a row that somebody holds locked is waited for; then its message fails alone",
@@ -56,11 +53,7 @@ class Settings(BaseSettings):
 
     kafka_broker: str = "127.0.0.1:9092"
     kafka_session_timeout_ms: int = 6_000
-    kafka_heartbeat_ms: int = 1_500
     kafka_request_timeout_ms: int = 10_000
-    kafka_rebalance_timeout_ms: int = Field(
-        9_000, description="how long a rebalance waits for a busy member; less than the requests that wait for it may"
-    )
     kafka_max_request_bytes: int = Field(2 * 1024 * 1024, description="a 1 MiB message, parked with its headers")
     kafka_start_seconds: float = Field(
         15.0, description="how long a client may take to connect, and to join its group, then a new one tries"
@@ -91,6 +84,3 @@ class Settings(BaseSettings):
     housekeeping_rows: int = 2_000
     outbox_keep_hours: float = Field(7 * 24, description="published messages, for debugging and `republish`")
     inbox_keep_hours: float = Field(45 * 24, description="longer than any topic keeps a record that may be redriven")
-
-    retry_first_seconds: float = Field(0.1, description="first pause after an infrastructure error; doubles each time")
-    retry_max_seconds: float = 2.0

@@ -38,11 +38,6 @@ class KafkaTransport:
         self._ready = asyncio.Event()
         self._broken = asyncio.Event()
 
-    @property
-    def ready(self) -> bool:
-        """Whether a producer is connected."""
-        return self._ready.is_set()
-
     async def answers(self) -> bool:
         """Whether the broker answers now."""
         try:
@@ -52,7 +47,7 @@ class KafkaTransport:
 
     async def run(self) -> None:
         """Keep a working producer, for ever."""
-        backoff = Backoff(self._settings.retry_first_seconds, self._settings.retry_max_seconds)
+        backoff = Backoff()
         while True:
             producer = kafka.producer(self._settings)
             try:

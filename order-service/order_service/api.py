@@ -15,8 +15,9 @@ from chassis.messages import Message, Money, Wire
 from chassis.openapi import BODY_PROBLEMS, request_body, responses
 from chassis.problems import Refused
 from order_service import queries
+from order_service.handlers import command_of
 from order_service.messages import CreateOrder, OrderConflict, OrderStored, OrderUnknown, SetOrderStatus, UserId
-from order_service.orders import Command, Order, Status
+from order_service.orders import Order, Status
 
 
 class NewOrder(Wire):
@@ -72,7 +73,7 @@ def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
             total_amount=wanted.total_amount,
         )
         message = Message(command, message_id, traceparent=traceparent_of(request))
-        return await answer(batcher, command, message)
+        return await answer(batcher, message)
 
     @router.patch(
         "/orders/{order_id}/status",
@@ -90,7 +91,7 @@ def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
             total_amount=wanted.total_amount,
         )
         message = Message(command, message_id_of(request), traceparent=traceparent_of(request))
-        return await answer(batcher, command, message)
+        return await answer(batcher, message)
 
     @router.get(
         "/orders/{order_id}",
@@ -106,8 +107,9 @@ def routes(batcher: Batcher[Order], pool: Pool) -> APIRouter:
     return router
 
 
-async def answer(batcher: Batcher[Order], command: Command, message: Message) -> Response:
-    """Hand over a command in its message; what became of it, as an answer."""
+async def answer(batcher: Batcher[Order], message: Message) -> Response:
+    """Hand over a command; what became of it, as an answer."""
+    command = command_of(message)
     handled = await batcher.submit(message)
     reply, order = handled.outgoing[0].body, handled.row
     if reply.saga_id != command.saga_id or (isinstance(reply, OrderStored) and order is None):

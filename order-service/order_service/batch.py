@@ -65,18 +65,18 @@ def routes(batcher: Batcher[Order]) -> APIRouter:
 
     async def take_one(request: Request, each: Any) -> Response:
         try:
-            return await answer(batcher, *read(each))
+            return await answer(batcher, read(each))
         except Exception as error:  # is the answer to this command alone
             return problem_of(request, error)
 
     return router
 
 
-def read(each: Any) -> tuple[Command, Message]:
-    """A command of a batch, and the message that it travels in; 422 for what is none."""
+def read(each: Any) -> Message:
+    """A command of a batch, in its message; 422 for what is none."""
     try:
         enveloped = Enveloped.model_validate(each)
         command = enveloped.command()
     except ValidationError as error:
         raise wrong_values(error) from None
-    return command, Message(command, enveloped.message_id, traceparent=trace_from(enveloped.traceparent))
+    return Message(command, enveloped.message_id, traceparent=trace_from(enveloped.traceparent))

@@ -21,7 +21,7 @@ class Orders(Decider[Order]):
 
     def key(self, message: Message) -> UUID:
         """One order."""
-        return _command(message).order_id
+        return command_of(message).order_id
 
     def read(self, record: Mapping[str, Any]) -> Order:
         """A row of `orders`."""
@@ -29,7 +29,7 @@ class Orders(Decider[Order]):
 
     def decide(self, row: Order | None, message: Message, now: datetime) -> tuple[Order | None, list[Message]]:
         """Ask the rules."""
-        order, answer = orders.decide(row, _command(message), now)
+        order, answer = orders.decide(row, command_of(message), now)
         return order, [message.cause(answer)]
 
     def save(self, rows: list[Order]) -> list[Write]:
@@ -37,6 +37,7 @@ class Orders(Decider[Order]):
         return [queries.save(rows)]
 
 
-def _command(message: Message) -> orders.Command:
+def command_of(message: Message) -> orders.Command:
+    """What the message asks for."""
     assert isinstance(message.body, CreateOrder | SetOrderStatus)
     return message.body

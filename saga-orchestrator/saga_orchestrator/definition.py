@@ -32,8 +32,9 @@ class DefinitionError(Exception):
 class Step:
     """One participant's action: the command, its replies, and how it is undone.
 
-    `timeout_seconds` is the first deadline of its commands; it doubles with every try up to 30 s. After `tries` the
-    outcome is unknown: the step is undone, or, where there is no way back, the saga is flagged and keeps trying.
+    `timeout_seconds` is the first deadline of its commands; it doubles with every try up to `longest_seconds`. After
+    `tries` the outcome is unknown: the step is undone, or, where there is no way back, the saga is flagged and keeps
+    trying.
     """
 
     name: str
@@ -44,11 +45,12 @@ class Step:
     undone: type[Event] | None = None
     pivot: bool = False
     timeout_seconds: float = 5.0
+    longest_seconds: float = LONGEST_WAIT_SECONDS
     tries: int = 5
 
     def wait(self, attempt: int) -> timedelta:
         """How long the given try, from 1 on, may stay unanswered."""
-        return timedelta(seconds=min(self.timeout_seconds * 2.0 ** min(attempt - 1, 20), LONGEST_WAIT_SECONDS))
+        return timedelta(seconds=min(self.timeout_seconds * 2.0 ** min(attempt - 1, 20), self.longest_seconds))
 
     @property
     def timed_out(self) -> str:
@@ -76,8 +78,11 @@ class Saga:
                 raise DefinitionError(f"saga {name!r}, step {step.name!r}: {wrong}")
 
     def scaled(self, factor: float) -> "Saga":
-        """The same saga with every first timeout multiplied, for tests that cannot wait."""
-        steps = (replace(step, timeout_seconds=step.timeout_seconds * factor) for step in self.steps)
+        """The same saga with every timeout multiplied, for tests that cannot wait."""
+        steps = (
+            replace(s, timeout_seconds=s.timeout_seconds * factor, longest_seconds=s.longest_seconds * factor)
+            for s in self.steps
+        )
         return Saga(self.name, *steps, expected_seconds=self.expected_seconds)
 
     def _faults(self, position: int, step: Step) -> list[str]:

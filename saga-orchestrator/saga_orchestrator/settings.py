@@ -18,7 +18,7 @@ class Settings(ChassisSettings):
     operator_token: str = Field("", description="bearer token of the operator actions; without one they answer 403")
     checkout_wait_seconds: float = 10.0
     waiter_check_seconds: float = 0.2
-    step_timeout_scale: float = Field(1.0, gt=0, description="multiplies every timeout of checkout.py")
+    step_timeout_scale: float = Field(1.0, gt=0, description="multiplies every timeout of definition.py")
     deadline_check_seconds: float = 1.0
     deadline_check_rows: int = Field(2_000, description="how many overdue sagas to look up at once")
     deadline_busy_check_seconds: float = Field(0.1, description="while some of these wait to be woken")

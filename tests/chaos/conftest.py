@@ -1,4 +1,4 @@
-"""Postgres and Kafka run already (`local --only infra`); the services are processes of the tests' own."""
+"""Postgres and Kafka run already (`local --only-infra`); the services are processes of the tests' own."""
 
 import io
 import os

@@ -17,8 +17,6 @@ from tests.support.databases import ORDER
 from tests.support.stack import HOST, KAFKA_BROKER
 
 QUICK: dict[str, Any] = {
-    "retry_first_seconds": 0.02,
-    "retry_max_seconds": 0.2,
     "retry_delays_seconds": {"first": 0.1, "second": 0.2},
     "relay_lease_seconds": 0.5,
     "relay_lease_max_seconds": 0.5,

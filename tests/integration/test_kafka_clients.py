@@ -93,7 +93,7 @@ async def test_a_producer_is_replaced_when_a_part_of_it_has_died(settings: Setti
     transport = KafkaTransport(settings.model_copy(update={"stuck_check_seconds": 0.05}))
 
     async def assert_another_than(old: object) -> None:
-        assert transport.ready
+        assert await transport.answers()
         assert transport._producer is not old
 
     async with leaving_no_task():

@@ -151,7 +151,7 @@ async def test_a_message_that_waits_while_the_producer_stops_is_told_so(settings
 
 
 async def assert_ready(transport: KafkaTransport) -> None:
-    assert transport.ready
+    assert await transport.answers()
 
 
 async def test_a_producer_that_heard_of_no_broker_is_given_up_for_another(settings: Settings) -> None:

@@ -21,6 +21,13 @@ def test_each_try_waits_longer_than_the_one_before_up_to_half_a_minute() -> None
     assert waits[-1] == timedelta(seconds=LONGEST_WAIT_SECONDS)
 
 
+@pytest.mark.parametrize("scale", [0.01, 3])
+def test_a_scale_stretches_every_wait(scale: float) -> None:
+    for own, scaled in zip(CHECKOUT.steps, CHECKOUT.scaled(scale).steps, strict=True):
+        for attempt in (1, 2, 3, 50):
+            assert scaled.wait(attempt) / own.wait(attempt) == pytest.approx(scale)
+
+
 def test_the_deadline_is_a_wait_from_now_and_a_little_more_or_less() -> None:
     deadline = begin().saga.deadline
     assert deadline is not None
