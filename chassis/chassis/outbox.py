@@ -31,7 +31,7 @@ with marked as (
     update outbox set published_at = now() where message_id = any($1::uuid[]) returning 1
 ), due as materialized (
     select message_id as id from outbox
-    where published_at is null and message_id <> all($1::uuid[])
+    where published_at is null and message_id <> all($1::uuid[]) and message_id <> all($6::uuid[])
         and (publish_after < now() or publish_after > now() + make_interval(secs => 2 * $4))
     order by publish_after limit $2 for update skip locked
 ), leased as (
@@ -85,11 +85,15 @@ async def find_answers(
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """How many messages to take, and for how long nobody else may; that doubles with every attempt, up to a limit."""
+    """How many messages to take, and for how long nobody else may; that doubles with every attempt, up to a limit.
+
+    Not those that are `under_way` already: where a transport is jammed, another replica may send them.
+    """
 
     rows: int
     seconds: float
     max_seconds: float
+    under_way: Collection[UUID] = ()
 
 
 async def tend(
@@ -99,7 +103,7 @@ async def tend(
 
     Also how many messages are unsent or unmarked; counting stops at `most`.
     """
-    rows = await pool.fetch(TEND, sorted(sent), lease.rows, lease.seconds, lease.max_seconds, most)
+    rows = await pool.fetch(TEND, sorted(sent), lease.rows, lease.seconds, lease.max_seconds, most, lease.under_way)
     due = (_if_known(row, bodies) for row in rows if row["message_id"])
     return rows[0]["backlog"], [message for message in due if message]
 

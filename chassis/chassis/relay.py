@@ -129,7 +129,8 @@ class Relay:
         """
         settings = self._settings
         acknowledged = list(self._acknowledged)
-        lease = outbox.Lease(rows, settings.relay_lease_seconds, settings.relay_lease_max_seconds)
+        under_way = [message_id for lane in self._lanes.values() for message_id in lane.in_flight]
+        lease = outbox.Lease(rows, settings.relay_lease_seconds, settings.relay_lease_max_seconds, under_way)
         try:
             self._backlog, due = await outbox.tend(
                 self._pool, acknowledged, lease, self._sends, settings.backlog_max_messages

@@ -43,6 +43,13 @@ async def test_nobody_else_sends_under_a_lease(pool: Pool) -> None:
     assert await sweep(pool) == []
 
 
+async def test_what_is_under_way_is_left_to_others(pool: Pool) -> None:
+    await write(pool, message := answer())
+    lease = Lease(9, LONG, LONGEST, under_way=[message.id])
+    assert await outbox.tend(pool, (), lease, TABLE, most=10) == (1, [])
+    assert await sweep(pool) == [message]
+
+
 async def test_a_sweep_takes_a_lease_and_the_lease_grows_with_each_attempt(pool: Pool) -> None:
     await write(pool, answer())
     leases = []
