@@ -27,9 +27,9 @@ async def parse(request: Request, model: type[Parsed]) -> Parsed:
 async def _body(request: Request) -> bytes:
     """The whole body, unless it is longer than the setting `MAX_BODY_BYTES` allows."""
     most: int = request.app.state.max_body_bytes
-    announced = request.headers.get("content-length", "0")
+    announced = request.headers.get("content-length", "").strip().lstrip("0") or "0"
     body = bytearray()
-    if announced.isdigit() and int(announced) <= most:
+    if len(announced) <= len(str(most)) and announced.isdecimal() and int(announced) <= most:
         async for chunk in request.stream():
             body += chunk
             if len(body) > most:

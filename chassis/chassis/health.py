@@ -21,11 +21,11 @@ def routes(pool: Pool, **checks: Check) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     parts: dict[str, Check] = {"database": partial(_answers, pool), **checks}
 
-    @router.get("/healthz")
+    @router.api_route("/healthz", methods=["GET", "HEAD"])
     async def healthz() -> Response:
         return json_response({"status": "alive"})
 
-    @router.get("/readyz")
+    @router.api_route("/readyz", methods=["GET", "HEAD"])
     async def readyz() -> Response:
         found = await asyncio.gather(*(_in_time(check) for check in parts.values()))
         works = all(each is True for each in found)

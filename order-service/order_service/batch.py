@@ -2,12 +2,12 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import RootModel, ValidationError
+from pydantic import Field, RootModel, ValidationError
 
 from chassis.batcher import Batcher
 from chassis.bodies import parse
@@ -20,6 +20,10 @@ from order_service.messages import CreateOrder, SetOrderStatus
 from order_service.orders import Command, Order
 
 COMMANDS: dict[str, type[Command]] = {"CreateOrder": CreateOrder, "SetOrderStatus": SetOrderStatus}
+
+
+MOST_COMMANDS = 100
+"""In one request; the orchestrator's ORDER_CALL_MAX_COMMANDS may be as many."""
 
 
 class Enveloped(Wire):
@@ -35,7 +39,7 @@ class Enveloped(Wire):
         return COMMANDS[self.type].model_validate(self.body)
 
 
-class Batch(RootModel[list[Any]]):
+class Batch(RootModel[Annotated[list[Any], Field(max_length=MOST_COMMANDS)]]):
     """Body of POST /orders/batch; each command is looked at alone, so that a wrong one spoils no other."""
 
 

@@ -1,9 +1,11 @@
 """HTTP: begin a checkout and wait for its end, or look at a saga."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
+from time import monotonic
 from typing import Annotated, Any
 from uuid import UUID, uuid5
 
@@ -32,6 +34,7 @@ from saga_orchestrator.waiters import Waiters
 IDEMPOTENCY_NAMESPACE = UUID("0192f0c1-5c1e-7e6a-9d1b-6a5d8f3f2b11")
 """The same Idempotency-Key gives the same saga id, on every replica, before anything is stored."""
 LONGEST_KEY = 255
+LEGAL_KEY = re.compile(rf"[ -~]{{1,{LONGEST_KEY}}}")
 BEFORE = f"of its log, at most {queries.MOST_ENTRIES} entries: the last ones, or those before this `seq`"
 Before = Annotated[int, Query(ge=1, le=queries.AFTER_ALL, description=BEFORE)]
 
@@ -70,6 +73,7 @@ def routes(
 
     @router.post("/checkout", responses=ANSWERS, openapi_extra=request_body(CheckoutRequest) | header_parameters())
     async def checkout(request: Request) -> Response:
+        until = monotonic() + settings.checkout_wait_seconds
         start = start_of(await parse(request, CheckoutRequest), request, comes_here)
         admit()
         with waiters.waiting(start.saga_id) as ended:
@@ -79,8 +83,8 @@ def routes(
             crash_point("checkout.accepted")
             if checkout_of(saga).fingerprint != start.fingerprint:
                 raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was used with another body")
-            if saga.status is Status.RUNNING and "respond-async" not in request.headers.get("prefer", ""):
-                await asyncio.wait([ended], timeout=settings.checkout_wait_seconds)
+            if saga.status is Status.RUNNING and not prefers_async(request):
+                await asyncio.wait([ended], timeout=max(0, until - monotonic()))
                 saga = ended.result() if ended.done() else await latest(pool, saga)
         return answer(saga)
 
@@ -102,10 +106,12 @@ def routes(
 
 def start_of(wanted: CheckoutRequest, request: Request, comes_here: Callable[[UUID], bool]) -> StartCheckout:
     """The request with its ids. An Idempotency-Key decides the saga id, so that a repeat finds its saga."""
-    key = request.headers.get("idempotency-key")
-    if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+    keys = request.headers.getlist("idempotency-key")
+    key = keys[0] if keys else None
+    if len(set(keys)) > 1 or (key is not None and not LEGAL_KEY.fullmatch(key)):
         raise Refused(
-            HTTPStatus.UNPROCESSABLE_ENTITY, f"Idempotency-Key must be 1 to {LONGEST_KEY} printable characters"
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"Idempotency-Key must be one header of 1 to {LONGEST_KEY} printable ASCII characters",
         )
     return StartCheckout(
         saga_id=new_saga_id(comes_here) if key is None else uuid5(IDEMPOTENCY_NAMESPACE, key),
@@ -116,6 +122,12 @@ def start_of(wanted: CheckoutRequest, request: Request, comes_here: Callable[[UU
         force_inventory_fail=wanted.force_inventory_fail,
         idempotency_key=key,
     )
+
+
+def prefers_async(request: Request) -> bool:
+    """Whether `respond-async` is among the preferences (RFC 7240)."""
+    preferences = ",".join(request.headers.getlist("prefer")).split(",")
+    return any(each.partition(";")[0].strip().lower() == "respond-async" for each in preferences)
 
 
 async def latest(pool: Pool, saga: SagaInstance) -> SagaInstance:

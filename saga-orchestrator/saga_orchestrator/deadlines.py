@@ -67,10 +67,11 @@ class Deadlines:
             *(self._batcher.put(Message.new(timed_out)) for timed_out in woken), return_exceptions=True
         )
         for timed_out, outcome in zip(woken, outcomes, strict=True):
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, BaseException):
                 log.error("a saga cannot be woken", saga_id=str(timed_out.saga_id), error=repr(outcome))
                 self._refused[timed_out.saga_id] = monotonic()
-        self._woken |= dict.fromkeys((timed_out.saga_id for timed_out in woken), monotonic())
+            elif outcome.outgoing:  # else another replica has woken it, or a reply has come
+                self._woken[timed_out.saga_id] = monotonic()
 
     async def _count_running(self) -> int:
         """How many were woken lately and have not ended. Not for ever: a participant may be away, others are not."""

@@ -10,10 +10,14 @@ from saga_orchestrator.definition import Start
 
 
 class TimedOut(Event):
-    """The deadline of this attempt at the awaited command has passed."""
+    """The deadline of this attempt at the awaited command has passed, if nothing has happened to the saga since.
+
+    An operator's retry, for instance, has given the same attempt another deadline.
+    """
 
     awaiting: UUID
     attempt: int
+    seq: int | None = None  # the saga's; logs of older versions have none
 
 
 class Cancel(Command):

@@ -111,7 +111,7 @@ async def find_overdue(pool: Pool, most: int, furthest_seconds: float) -> list[T
     The latter when that clock has been set back. Whoever handles one checks again.
     """
     rows = await pool.fetch(
-        "select saga_id, awaiting, attempt from sagas where status = 'RUNNING'"
+        "select saga_id, awaiting, attempt, seq from sagas where status = 'RUNNING'"
         " and (deadline < now() or deadline > now() + make_interval(secs => $2)) order by deadline limit $1",
         most,
         furthest_seconds,

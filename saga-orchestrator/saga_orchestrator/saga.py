@@ -61,7 +61,7 @@ def decide(definition: Saga, saga: SagaInstance | None, message: Message, now: d
         raise UnknownSaga(f"there is no saga {message.key}")
     turn = Turn(definition, saga, now, command_id)
     if isinstance(body, TimedOut):
-        if (body.awaiting, body.attempt) != (saga.awaiting, saga.attempt):
+        if (body.awaiting, body.attempt, body.seq or saga.seq) != (saga.awaiting, saga.attempt, saga.seq):
             return Decision(saga)
     elif isinstance(body, Event) and not turn.awaits(message):
         return turn.too_late(message)

@@ -28,4 +28,6 @@ class Settings(ChassisSettings):
     order_service_url: str = "http://127.0.0.1:4001"
     order_call_timeout_seconds: float = 5.0
     order_calls_parallel: int = Field(4, description="requests to the order service at once")
-    order_call_max_commands: int = Field(50, description="in one of them; its MAX_BODY_BYTES has room for the longest")
+    order_call_max_commands: int = Field(
+        50, ge=1, le=100, description="in one of them; its MAX_BODY_BYTES has room for the longest"
+    )

@@ -84,15 +84,31 @@ async def test_different_keys_are_different_checkouts(http: httpx.AsyncClient, d
     assert len({answer.json()["sagaId"] for answer in answers}) == 3
 
 
-@pytest.mark.parametrize("odd", [b"", b"a\tb", b"k" * 10_000], ids=["empty", "a tab", "too long"])
+async def test_the_same_key_in_two_headers_is_one_key(http: httpx.AsyncClient, user: str, key: dict[str, str]) -> None:
+    body = {"userId": user, "totalAmount": 500, "forcePaymentFail": False, "forceInventoryFail": False}
+    answers = [await http.post("/checkout", json=body, headers=[*key.items()] * times) for times in (1, 2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
+
+
+ODD = {
+    "empty": [b""],
+    "a tab": [b"a\tb"],
+    "too long": [b"k" * 10_000],
+    "one too long": [b"k" * 256],
+    "not ASCII": ["ключ".encode()],
+    "two of them": [b"a", b"b"],
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 async def test_an_odd_key_is_refused_before_anything_is_written(
-    odd: bytes, http: httpx.AsyncClient, databases: Databases, user: str
+    odd: list[bytes], http: httpx.AsyncClient, databases: Databases, user: str
 ) -> None:
-    headers = {b"Idempotency-Key": odd, b"Content-Type": b"application/json"}
+    headers = [(b"Content-Type", b"application/json"), *((b"Idempotency-Key", each) for each in odd)]
     async with nothing_written(databases):
-        answer = await http.post(
-            "/checkout", content=f'{{"userId": "{user}", "totalAmount": 500}}', headers=list(headers.items())
-        )
+        answer = await http.post("/checkout", content=f'{{"userId": "{user}", "totalAmount": 500}}', headers=headers)
 
     assert answer.status_code == 422
+    assert "Idempotency-Key must be one header of 1 to 255 printable ASCII characters" in answer.json()["detail"]
     assert answer.headers["Content-Type"] == "application/problem+json"

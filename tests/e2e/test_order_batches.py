@@ -73,7 +73,9 @@ async def test_no_commands_get_no_answers(orders: httpx.AsyncClient) -> None:
     assert await ask(orders) == []
 
 
-@pytest.mark.parametrize(("content", "status"), [("{", 400), ("{}", 422), ("[" + "7," * 40_000 + "7]", 413)])
+@pytest.mark.parametrize(
+    ("content", "status"), [("{", 400), ("{}", 422), ("[" + "0," * 100 + "0]", 422), ("[" + "7," * 40_000 + "7]", 413)]
+)
 async def test_what_is_no_list_of_commands_is_refused_as_a_whole(
     orders: httpx.AsyncClient, content: str, status: int
 ) -> None:

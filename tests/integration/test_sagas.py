@@ -137,4 +137,4 @@ async def test_when_the_clock_is_set_back_no_deadline_waits_for_it(sagas: Pool, 
 
 def overdue(saga: SagaInstance) -> TimedOut:
     assert saga.awaiting is not None
-    return TimedOut(saga_id=saga.saga_id, awaiting=saga.awaiting, attempt=saga.attempt)
+    return TimedOut(saga_id=saga.saga_id, awaiting=saga.awaiting, attempt=saga.attempt, seq=saga.seq)

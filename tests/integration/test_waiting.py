@@ -66,6 +66,22 @@ async def test_more_are_woken_only_as_those_woken_before_end(sagas: Pool, settin
     assert [entry["type"] for entry in log] == ["TimedOut", "TimedOut", "TimedOut", "OrderRejected"]
 
 
+async def test_two_replicas_wake_twice_as_many(sagas: Pool, settings: Settings) -> None:
+    limit = {"deadline_woken_max_sagas": 3, "deadline_woken_seconds": 60}
+    orchestrator = Settings(**settings.model_dump() | QUICK | limit)
+    async with replica(sagas, settings) as first, replica(sagas, settings) as second:
+        for _ in range(8):
+            await tell(first, a_start())
+        await sagas.execute("update sagas set deadline = now() - interval '1 second'")
+        one, other = (Deadlines(batcher, sagas, orchestrator) for batcher in (first, second))
+        async with background(one=one.run, other=other.run):
+
+            async def six_are_awake() -> None:
+                assert sorted(await attempts(sagas)) == [1, 1, 2, 2, 2, 2, 2, 2]
+
+            await eventually(six_are_awake)
+
+
 async def test_a_saga_whose_participant_is_away_does_not_keep_others_asleep(sagas: Pool, settings: Settings) -> None:
     orchestrator = Settings(
         **settings.model_dump() | QUICK | {"deadline_woken_max_sagas": 1, "deadline_woken_seconds": 0.1}

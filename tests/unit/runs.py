@@ -50,7 +50,7 @@ class Run:
     @property
     def timed_out(self) -> TimedOut:
         assert self.saga.awaiting is not None
-        return TimedOut(saga_id=SAGA, awaiting=self.saga.awaiting, attempt=self.saga.attempt)
+        return TimedOut(saga_id=SAGA, awaiting=self.saga.awaiting, attempt=self.saga.attempt, seq=self.saga.seq)
 
     def on(self, body: Body, causation_id: UUID | None = None) -> "Run":
         """What is after this message."""

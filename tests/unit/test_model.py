@@ -98,7 +98,9 @@ class Histories(RuleBasedStateMachine):
         for _ in range(tries):
             saga = self.world.orchestrator.rows[saga_id].saga
             if saga.awaiting:
-                self.world.put(Message.new(TimedOut(saga_id=saga_id, awaiting=saga.awaiting, attempt=saga.attempt)))
+                self.world.put(
+                    Message.new(TimedOut(saga_id=saga_id, awaiting=saga.awaiting, attempt=saga.attempt, seq=saga.seq))
+                )
                 self.world.deliver(self.world.network[-1])
 
     @precondition(lambda self: self.running())
@@ -134,7 +136,9 @@ class Histories(RuleBasedStateMachine):
                 for checkout in self.running():
                     saga = checkout.saga
                     assert saga.awaiting is not None
-                    timed_out = TimedOut(saga_id=saga.saga_id, awaiting=saga.awaiting, attempt=saga.attempt)
+                    timed_out = TimedOut(
+                        saga_id=saga.saga_id, awaiting=saga.awaiting, attempt=saga.attempt, seq=saga.seq
+                    )
                     self.world.deliver(Message.new(timed_out))
 
     def every_command_comes_once_more_as_if_new(self) -> None:

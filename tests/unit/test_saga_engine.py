@@ -124,6 +124,7 @@ def test_a_retry_sends_the_awaited_command_again_or_is_refused(state: str) -> No
             after = run.on(retry)
             assert (after.state, after.sent.id) == (state, run.sent.id)
             assert after.saga.attempt == run.saga.attempt, "an operator's retry uses up a try"
+            assert after.on(run.timed_out) == after, "the deadline before the retry counts after it"
 
 
 @pytest.mark.parametrize("state", ANSWERS)
