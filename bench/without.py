@@ -68,7 +68,7 @@ LEVERS = {
     "memory of rows": Without({"MEMORY_MAX_ROWS": "0"}),
     "one request for many orders": Without({"ORDER_CALL_MAX_COMMANDS": "1", "ORDER_CALLS_PARALLEL": "64"}),
     "waiting 2 ms for more": Without({"BATCH_WINDOW_MS": "0"}),
-    "offsets once a second": Without({"COMMIT_EVERY_SECONDS": "0"}),
+    "offsets once a second": Without({"COMMIT_EVERY_SECONDS": "1e-9"}),
     "generic plans": Without(patch=_plan_each_statement_anew),
     "linger 0": Without(patch=_linger),
     "uvloop": Without(patch=_run_on_asyncio),

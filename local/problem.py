@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-IS_IT_UP = "Is the stack up? `make up` starts it."
+IS_IT_UP = "Is the stack up? `make up` starts it, with Docker `docker compose up -d --wait`."
 
 
 class Problem(Exception):

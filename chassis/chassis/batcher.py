@@ -148,6 +148,8 @@ class Batcher(Generic[Row]):
 
 def _deliver(batch: list[Waiting[Row]], results: list[Handled[Row]]) -> None:
     for waiting, handled in zip(batch, results, strict=True):
+        message = waiting.message
+        log.debug("handled", type=message.type, saga_id=message.key, message_id=message.id, trace=message.traceparent)
         if not waiting.future.done():
             waiting.future.set_result(handled)
 

@@ -7,6 +7,9 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings
 
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
+Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""In the unit that the field's name ends with."""
+Count = Annotated[int, Field(gt=0)]
 
 
 class Settings(BaseSettings):
@@ -21,66 +24,78 @@ class Settings(BaseSettings):
         " back at once instead of waiting for the session of the dead one to end (KIP-345)",
     )
     log_level: LogLevel = "INFO"
-    shutdown_seconds: int = Field(
+    shutdown_seconds: Count = Field(
         11, description="how long open HTTP requests may take to finish on SIGTERM; none of ours waits longer than 10 s"
     )
-    keep_alive_seconds: int = Field(60, description="idle HTTP connections; longer than clients keep them")
-    max_body_bytes: int = 64 * 1024
+    keep_alive_seconds: Count = Field(60, description="idle HTTP connections; longer than clients keep them")
+    max_body_bytes: Count = 64 * 1024
 
     pghost: str = "127.0.0.1"
     pgport: int
     pguser: str
     pgpassword: str
     pgdatabase: str
-    pool_size: int = 4
-    pool_acquire_seconds: float = 2.0
-    statement_timeout_ms: int = 5_000
-    lock_timeout_ms: int = Field(
+    pool_size: Count = 4
+    pool_acquire_seconds: Duration = 2.0
+    statement_timeout_ms: Count = 5_000
+    lock_timeout_ms: Count = Field(
         1_000,
         description="how long a row that somebody holds locked is waited for; then its message fails alone",
     )
-    startup_wait_seconds: float = 60.0
+    startup_wait_seconds: Duration = 60.0
 
-    batch_max_messages: int = 500
-    batch_window_ms: float = Field(2.0, description="how long a busy batcher waits for more work")
-    batch_busy_messages: int = Field(4, description="the size of the last batch from which the batcher counts as busy")
-    batch_enough_messages: int = Field(16, description="so many do not wait for more")
-    queue_max_messages: int = 2_000
-    submit_max_seconds: float = Field(10.0, description="how long an HTTP caller may wait for the database, then 503")
-    conflict_tries: int = Field(5, description="how often in a row a batch may find its new rows taken")
-    race_tries: int = Field(100, description="how often in a row another process may be faster, before that is a fault")
-    memory_max_rows: int = Field(5_000, description="rows that a process remembers having written")
+    batch_max_messages: Count = 500
+    batch_window_ms: float = Field(
+        2.0, ge=0, allow_inf_nan=False, description="how long a busy batcher waits for more work"
+    )
+    batch_busy_messages: Count = Field(
+        4, description="the size of the last batch from which the batcher counts as busy"
+    )
+    batch_enough_messages: Count = Field(16, description="so many do not wait for more")
+    queue_max_messages: Count = 2_000
+    submit_max_seconds: Duration = Field(
+        10.0, description="how long an HTTP caller may wait for the database, then 503"
+    )
+    conflict_tries: Count = Field(5, description="how often in a row a batch may find its new rows taken")
+    race_tries: Count = Field(
+        100, description="how often in a row another process may be faster, before that is a fault"
+    )
+    memory_max_rows: int = Field(5_000, ge=0, description="rows that a process remembers having written")
 
     kafka_broker: str = "127.0.0.1:9092"
-    kafka_session_timeout_ms: int = 6_000
-    kafka_request_timeout_ms: int = 10_000
-    kafka_max_request_bytes: int = Field(2 * 1024 * 1024, description="a 1 MiB message, parked with its headers")
-    kafka_start_seconds: float = Field(
+    kafka_session_timeout_ms: Count = 6_000
+    kafka_request_timeout_ms: Count = 10_000
+    kafka_max_request_bytes: Count = Field(2 * 1024 * 1024, description="a 1 MiB message, parked with its headers")
+    kafka_start_seconds: Duration = Field(
         15.0, description="how long a client may take to connect, and to join its group, then a new one tries"
     )
-    kafka_send_seconds: float = Field(
+    kafka_send_seconds: Duration = Field(
         12.0, description="how long a message may wait for room in the producer; longer than kafka_request_timeout_ms"
     )
-    kafka_stop_seconds: float = 10.0
-    poll_wait_ms: int = 1_000
-    commit_every_seconds: float = 1.0
-    commit_timeout_seconds: float = 5.0
+    kafka_stop_seconds: Duration = 10.0
+    poll_wait_ms: Count = 1_000
+    commit_every_seconds: Duration = 1.0
+    commit_timeout_seconds: Duration = 5.0
 
-    retry_delays_seconds: dict[str, float] = Field(
+    retry_delays_seconds: dict[str, Duration] = Field(
         {"5s": 5, "30s": 30, "5m": 300}, description="last part of the retry topic's name -> its delay, shortest first"
     )
-    stuck_after_seconds: float = Field(60, description="a consumer with lag and without progress ends its process")
-    stuck_check_seconds: float = 10.0
+    stuck_after_seconds: Duration = Field(60, description="a consumer with lag and without progress ends its process")
+    stuck_check_seconds: Duration = 10.0
 
-    relay_lease_seconds: float = Field(3.0, description="how long a sent message may stay unmarked before it is resent")
-    relay_lease_max_seconds: float = 30.0
-    relay_tick_seconds: float = Field(1.0, description="how often sent messages are marked and lost ones looked for")
-    relay_sweep_rows: int = 500
-    relay_drain_seconds: float = Field(2.0, description="how long what was committed may take to be sent on SIGTERM")
-    relay_pending_max_messages: int = Field(5_000, description="on their way through one transport at once")
-    backlog_max_messages: int = Field(20_000, description="unsent messages from which on nothing new is accepted")
+    relay_lease_seconds: Duration = Field(
+        3.0, description="how long a sent message may stay unmarked before it is resent"
+    )
+    relay_lease_max_seconds: Duration = 30.0
+    relay_tick_seconds: Duration = Field(1.0, description="how often sent messages are marked and lost ones looked for")
+    relay_sweep_rows: Count = 500
+    relay_drain_seconds: Duration = Field(2.0, description="how long what was committed may take to be sent on SIGTERM")
+    relay_pending_max_messages: Count = Field(5_000, description="on their way through one transport at once")
+    backlog_max_messages: Count = Field(20_000, description="unsent messages from which on nothing new is accepted")
 
-    housekeeping_every_seconds: float = 60.0
-    housekeeping_rows: int = 2_000
-    outbox_keep_hours: float = Field(7 * 24, description="published messages, for debugging and `republish`")
-    inbox_keep_hours: float = Field(45 * 24, description="longer than any topic keeps a record that may be redriven")
+    housekeeping_every_seconds: Duration = 60.0
+    housekeeping_rows: Count = 2_000
+    outbox_keep_hours: Duration = Field(7 * 24, description="published messages, for debugging and `republish`")
+    inbox_keep_hours: Duration = Field(
+        45 * 24, ge=30 * 24, description="no shorter than any topic keeps a record: dead letters may be redriven"
+    )

@@ -152,7 +152,7 @@ def reply_to(message: Message, answer: Answer) -> Event:
     done = 200 <= answer.status < 300
     match message.body:
         case CreateOrder() if done and answer.body.get("status") == "CANCELLED":
-            return OrderRejected(saga_id=saga_id, reason="the order was cancelled before it was created")
+            return OrderRejected(saga_id=saga_id, reason="the order is cancelled")
         case CreateOrder() if done:
             return OrderCreated(saga_id=saga_id)
         case CreateOrder() if answer.status in (409, 422):
