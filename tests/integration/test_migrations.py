@@ -129,7 +129,7 @@ async def test_a_saga_that_the_first_version_began_is_carried_on(
         await connection.execute(write.sql, *write.arguments)
     async with database.connect(settings, theirs[1]) as pool, replica(pool, settings) as batcher:
         assert await queries.find_overdue(pool, 10, furthest_seconds=60) == [
-            TimedOut(saga_id=begin.key, awaiting=command.id, attempt=1),
+            TimedOut(saga_id=begin.key, awaiting=command.id, attempt=1, seq=began.saga.seq),
         ]
         assert await outbox.tend(pool, [], Lease(10, 1, 1), by_type(SENDS), most=10) == (1, [command])
         saga = await tell(batcher, OrderCreated(saga_id=begin.key), command)
