@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from kafka_init.topics import declared_topics
+from order_service.batch import MOST_COMMANDS
 from order_service.settings import Settings
 from saga_orchestrator.settings import Settings as Orchestrator
 
@@ -42,4 +43,12 @@ def test_the_inbox_cannot_forget_what_may_come_again(monkeypatch: pytest.MonkeyP
 def test_a_checkout_waits_no_longer_than_an_orderly_stop_does(seconds: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHECKOUT_WAIT_SECONDS", seconds)
     with pytest.raises(ValidationError, match="checkout_wait_seconds"):
+        Orchestrator()
+
+
+def test_an_order_call_carries_no_more_than_the_order_service_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_CALL_MAX_COMMANDS", str(MOST_COMMANDS))
+    assert Orchestrator().order_call_max_commands == MOST_COMMANDS
+    monkeypatch.setenv("ORDER_CALL_MAX_COMMANDS", str(MOST_COMMANDS + 1))
+    with pytest.raises(ValidationError, match="order_call_max_commands"):
         Orchestrator()
