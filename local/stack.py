@@ -29,14 +29,11 @@ logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def up(instance: Instance, replicas: int = 1, only_infra: bool = False) -> None:
-    """Start what is missing and wait for it; `Problem` if it fails, and then a stack that was down is down again."""
+    """Start what is missing, wait for all; `Problem` if it fails, and then a stack that was down is down again."""
     if replicas > 1 and kafka.is_stand_in(instance):
         raise Problem("The stand-in for Kafka serves one replica: install Java and Maven (Debian: maven) for more.")
     with _alone(instance, "change"):
         supervisor = Supervisor(instance)
-        if supervisor.runs_exactly(_programs(instance, replicas, only_infra)):
-            console.print(f"Everything of instance {instance.name} is up already.")
-            return
         was_running = supervisor.is_running()
         try:
             _start(supervisor, instance, replicas, only_infra)
@@ -96,13 +93,13 @@ def _start(supervisor: Supervisor, instance: Instance, replicas: int, only_infra
     if not running:
         postgres.prepare(instance)
         kafka.prepare(instance, for_proxy=only_infra)  # whose services are a test's own
-        infra = _programs(instance, replicas, only_infra=True)
-        supervisor.apply(infra)
-        asyncio.run(_all_ready(supervisor, infra))
+    infra = _programs(instance, replicas, only_infra=True)
+    supervisor.apply(wanted if running else infra)
+    asyncio.run(_all_ready(supervisor, infra))
     _create_topics(instance)
     wanted = _programs(instance, replicas, only_infra)  # again: a stand-in's address is known only by now
     supervisor.apply(wanted)
-    asyncio.run(_all_ready(supervisor, [program for program in wanted if running or program.name not in INFRA]))
+    asyncio.run(_all_ready(supervisor, [program for program in wanted if program.name not in INFRA]))
 
 
 def _make_folders(instance: Instance) -> None:

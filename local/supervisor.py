@@ -58,12 +58,6 @@ class Supervisor:
             return []
         return [State(i["name"], i["statename"], i["pid"], i["description"]) for i in self._rpc.getAllProcessInfo()]
 
-    def runs_exactly(self, programs: Iterable[Program]) -> bool:
-        """True if these programs, unchanged and no others, are configured and all RUNNING."""
-        wanted = configuration.text(self.instance, programs)
-        is_same = self._file.exists() and self._file.read_text() == wanted
-        return is_same and self.is_running() and all(process.state == "RUNNING" for process in self.states())
-
     def apply(self, programs: list[Program]) -> None:
         """Make these programs, and no others, the ones that run. An unchanged one goes on undisturbed."""
         self._file.write_text(configuration.text(self.instance, programs))
