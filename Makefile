@@ -19,7 +19,7 @@ CHAOS_STACK := $(LOCAL) --instance chaos run --only-infra
 CHAOS_LOG := .local/chaos.log
 
 .PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
-.PHONY: dlq republish test-gate test-variants test-scenarios test-chaos bench-textbook bench-levers bench-gate bench-growth bench-scale bench-docs
+.PHONY: dlq explain republish test-gate test-variants test-scenarios test-chaos bench-textbook bench-levers bench-gate bench-growth bench-scale bench-docs
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
@@ -125,6 +125,9 @@ bench-growth: $(STAMP) ## cost while 1,000 to 1,000,000 sagas are stored; memory
 
 bench-docs: $(STAMP) ## put the last results into docs/performance.md and docs/scaling.md
 	@$(BIN)/python -m bench docs
+
+explain: $(STAMP) ## what became of a checkout, or where it is stuck (ID=a saga, order or message id, or an idempotency key)
+	@$(BIN)/python -m ops explain $(ARGS) -- "$(ID)"
 
 dlq: $(STAMP) ## look at dead letters, send them again, drop them (ARGS="list", "show PLACE", "redrive --help")
 	@$(BIN)/python -m ops dlq $(ARGS)

@@ -71,14 +71,19 @@ def addresses(port_offset: int) -> list[Address]:
 async def snapshots(where: list[Address]) -> AsyncIterator[Snapshots]:
     """What the four databases hold, the orchestrator's a moment before the others'."""
     async with AsyncExitStack() as stack:
-        connections = []
-        for address in where:
-            connection = await _connect(address)
-            stack.push_async_callback(connection.close, timeout=5)
-            await connection.execute("begin isolation level repeatable read read only")
-            await connection.execute("select 1")  # the snapshot is taken by the first statement
-            connections.append(connection)
-        yield Snapshots(*connections)
+        yield Snapshots(*[await stack.enter_async_context(snapshot(address)) for address in where])
+
+
+@asynccontextmanager
+async def snapshot(address: Address, session: Mapping[str, str] = SESSION) -> AsyncIterator[Connection]:
+    """What one database holds, with these settings for the session."""
+    connection = await _connect(address, session)
+    try:
+        await connection.execute("begin isolation level repeatable read read only")
+        await connection.execute("select 1")  # the snapshot is taken by the first statement
+        yield connection
+    finally:
+        await connection.close(timeout=5)
 
 
 async def login(address: Address, session: Mapping[str, str] | None = None) -> Connection:
@@ -86,13 +91,13 @@ async def login(address: Address, session: Mapping[str, str] | None = None) -> C
     return await asyncpg.connect(**vars(address), timeout=10, server_settings=dict(session or {}))
 
 
-async def _connect(address: Address) -> Connection:
+async def _connect(address: Address, session: Mapping[str, str]) -> Connection:
     reader = replace(address, user=ROLE, password=PASSWORD)
     try:
-        return await login(reader, SESSION)
+        return await login(reader, session)
     except asyncpg.InvalidAuthorizationSpecificationError:
         await _create_role(address)
-        return await login(reader, SESSION)
+        return await login(reader, session)
 
 
 async def _create_role(address: Address) -> None:

@@ -10,10 +10,12 @@ from rich.console import Console
 from chassis import logs
 from local.problem import IS_IT_UP, Problem
 from ops import dlq, republish
+from ops.explain.command import explain
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(dlq.app, name="dlq")
 app.command()(republish.republish)
+app.command()(explain)
 
 
 def main() -> None:

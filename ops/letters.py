@@ -1,7 +1,7 @@
 """The dead letters: records of `<service>.dlq`. One is open until a later record there, a marker, names its place."""
 
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from kafka_init.topics import declared_topics
 from local.problem import Problem
 
 SUFFIX: Final = ".dlq"
+RETRY: Final = ".retry."
 ENDINGS: Final = ("redriven", "dropped")
 KEPT: Final = ("message-id", "message-type", "causation-id", "traceparent")
 LARGEST_BYTES: Final = 3 * 1024 * 1024
@@ -77,11 +78,15 @@ class Letter:
 
 
 class DeadLetters:
-    """Reads the dead-letter topics from end to end; sends a letter to where it came from, and marks it."""
+    """Reads the topics of failures to their ends; sends a letter to where it came from, and marks it."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+    def __init__(
+        self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, kinds: Sequence[str], since: datetime | None
+    ) -> None:
         self._consumer = consumer
         self._producer = producer
+        self._kinds = kinds
+        self._since = since
 
     async def closed(self) -> dict[Place, str]:
         """Whatever a marker names, and what became of it in words; a stranger's marker is passed over."""
@@ -133,13 +138,23 @@ class DeadLetters:
     async def _records(self) -> AsyncIterator[ConsumerRecord]:
         partitions = await self._partitions()
         if partitions:
-            starts = await self._consumer.beginning_offsets(partitions)
-            async for record in self._read(starts, await self._consumer.end_offsets(partitions)):
+            ends = await self._consumer.end_offsets(partitions)
+            async for record in self._read(await self._starts(partitions, ends), ends):
                 yield record
+
+    async def _starts(
+        self, partitions: Sequence[TopicPartition], ends: Mapping[TopicPartition, int]
+    ) -> Mapping[TopicPartition, int]:
+        if self._since is None:
+            starts: Mapping[TopicPartition, int] = await self._consumer.beginning_offsets(partitions)
+            return starts
+        at_ms = int(self._since.timestamp() * 1000)
+        found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, at_ms))
+        return {partition: at.offset if at else ends[partition] for partition, at in found.items()}
 
     async def _partitions(self) -> list[TopicPartition]:
         there = await self._consumer.topics()
-        topics = [name for name in declared_topics() if name.endswith(SUFFIX) and name in there]
+        topics = [name for name in declared_topics() if any(kind in name for kind in self._kinds) and name in there]
         return [TopicPartition(name, p) for name in topics for p in await self._producer.partitions_for(name)]
 
     async def _read(
@@ -159,8 +174,13 @@ class DeadLetters:
 
 
 @asynccontextmanager
-async def connected(kafka_broker: str) -> AsyncIterator[DeadLetters]:
-    """The dead letters of a broker. No group is joined and no offset committed."""
+async def connected(
+    kafka_broker: str, kinds: Sequence[str] = (SUFFIX,), since: datetime | None = None
+) -> AsyncIterator[DeadLetters]:
+    """The dead letters of a broker, or the copies of these kinds of topics; those from a moment on, if one is given.
+
+    No group is joined and no offset committed.
+    """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka_broker,
         enable_auto_commit=False,
@@ -172,7 +192,7 @@ async def connected(kafka_broker: str) -> AsyncIterator[DeadLetters]:
     try:
         await consumer.start()
         await producer.start()
-        yield DeadLetters(consumer, producer)
+        yield DeadLetters(consumer, producer, kinds, since)
     finally:
         await producer.stop()
         await consumer.stop()

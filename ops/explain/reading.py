@@ -1,0 +1,104 @@
+"""Reads what the four databases hold about an id: by keys, in read-only snapshots, the orchestrator's first."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from audit.databases import SERVICES, SESSION, Address, Connection, snapshot
+from chassis.records import uuid_of
+from ops.explain.facts import ORCHESTRATOR, Row, Trail, awaited, service_of
+
+MOST_ENTRIES: Final = 200
+BOUNDED: Final = SESSION | {"statement_timeout": "5s"}
+UNREADABLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+BY_ID = """
+select saga_id, case saga_id when $1 then 'saga id' else 'order id' end from sagas where $1 in (saga_id, order_id)"""
+BY_KEY = "select saga_id, 'idempotency key' from checkout_requests where idempotency_key = $1"
+BY_MESSAGE = "select key, 'message id' from outbox where message_id = $1"
+BY_ENTRY = "select saga_id, 'message id' from saga_events where message_id = $1 limit 1"
+"""No index helps here. It is the last resort, for what no outbox holds: answers of the order service, time-outs."""
+
+SAGA = """
+select saga.*, clock_timestamp() as read_at, (start ->> 'totalAmount')::numeric as asked, (
+    select min(at) from saga_events sent where sent.saga_id = saga.saga_id and message_id = awaiting and kind = 'SENT'
+) as awaited_since
+from sagas saga where saga_id = $1"""
+LOG = "select * from (select * from saga_events where saga_id = $1 order by seq desc limit $2) last order by seq"
+ROWS: Final[Mapping[str, str]] = {
+    "order-service": "select * from orders where order_id = $1",
+    "payment-service": "select * from payments where order_id = $1",
+    "inventory-service": "select * from reservations where order_id = $1",
+}
+SENT = "select * from outbox where message_id = $1"
+REPLY = "select * from outbox where causation_id = $1 order by created_at desc limit 1"
+HANDLED = "select exists (select from inbox where message_id = $1)"
+
+
+@dataclass(frozen=True)
+class Databases:
+    """Those that can be read, by service, and why the others cannot."""
+
+    open: Mapping[str, Connection]
+    away: Mapping[str, str]
+
+    async def row(self, service: str, sql: str, value: object) -> Any:
+        """The row about this value, if there is one and its database can be read."""
+        return await self.open[service].fetchrow(sql, value) if value and service in self.open else None
+
+    async def find(self, asked: str) -> tuple[UUID | None, str | None]:
+        """The saga id that is meant, and what kind of id was given."""
+        ways: list[tuple[str, str, object]] = [(ORCHESTRATOR, BY_KEY, asked)]
+        if given := uuid_of(asked):
+            ways = [(ORCHESTRATOR, BY_ID, given), *ways]
+            ways += [*((service, BY_MESSAGE, given) for service in SERVICES), (ORCHESTRATOR, BY_ENTRY, given)]
+        for service, sql, value in ways:
+            if found := await self.row(service, sql, value):
+                return found[0], found[1]
+        return None, None
+
+    async def saga(self, saga_id: UUID | None) -> Row | None:
+        """Its row, with the amount that was asked and the moment since when it waits."""
+        found: Row | None = await self.row(ORCHESTRATOR, SAGA, saga_id)
+        return found
+
+    async def log(self, saga: Row | None) -> Sequence[Row]:
+        """The end of its log."""
+        return await self.open[ORCHESTRATOR].fetch(LOG, saga["saga_id"], MOST_ENTRIES) if saga else []
+
+    async def rows(self, order_id: UUID | None) -> dict[str, Row | None]:
+        """What each participant holds of an order."""
+        return {name: await self.row(name, sql, order_id) for name, sql in ROWS.items() if name in self.open}
+
+    async def trail(self, saga: Row | None) -> Trail:
+        """Where the awaited command and its reply have been."""
+        if not saga or not saga["awaiting"]:
+            return Trail()
+        receiver = service_of(awaited(saga))
+        received = await self.row(receiver, HANDLED, saga["awaiting"])
+        reply = await self.row(receiver, REPLY, saga["awaiting"])
+        returned = await self.row(ORCHESTRATOR, HANDLED, reply["message_id"]) if reply else None
+        return Trail(
+            await self.row(ORCHESTRATOR, SENT, saga["awaiting"]),
+            received[0] if received else None,
+            reply,
+            returned is not None and returned[0],
+        )
+
+
+@asynccontextmanager
+async def reading(addresses: list[Address]) -> AsyncIterator[Databases]:
+    """A snapshot of each database that can be read."""
+    opened: dict[str, Connection] = {}
+    away: dict[str, str] = {}
+    async with AsyncExitStack() as stack:
+        for service, address in zip(SERVICES, addresses, strict=True):
+            try:
+                opened[service] = await stack.enter_async_context(snapshot(address, BOUNDED))
+            except UNREADABLE as error:
+                away[service] = str(error) or type(error).__name__
+        yield Databases(opened, away)

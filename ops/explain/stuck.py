@@ -1,0 +1,212 @@
+"""The way of the awaited command and of its reply: the one place where it has stopped, and what to do there.
+
+A rule a place, in the order of the way; the first that applies has the say.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from ops.explain.facts import KAFKA, ORCHESTRATOR, PATIENCE, Facts, Row, awaited, over_http, service_of
+from ops.explain.words import span, when
+from ops.letters import Letter
+from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.instance import Direction
+
+LOOK_AGAIN: Final = "make explain ID={asked}   # in a few seconds"
+LOGS: Final = "make logs SERVICE={service}   # with Docker: docker compose logs {service}"
+STATUS: Final = "make status   # with Docker: docker compose ps; `make up`, `docker compose up -d`: starts what is down"
+OPERATOR: Final = (
+    "curl -X POST {url}/sagas/{saga}/{action} -H 'Authorization: Bearer TOKEN' "
+    """-H 'Content-Type: application/json' -d '{{"reason":"..."}}'"""
+)
+REDRIVE: Final = """make dlq ARGS='redrive {place} --by NAME --why "..."'   # when the cause is mended"""
+SHOW: Final = """make dlq ARGS="show {place}\""""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Where it stands, in a sentence, and the commands to run next."""
+
+    where: str
+    todo: tuple[str, ...]
+
+
+Rule: TypeAlias = Callable[[Facts, Row], Stop | None]
+
+
+def stopped(facts: Facts) -> Stop | None:
+    """The place; None if nothing is awaited and no dead letter is open."""
+    if facts.running and facts.saga:
+        for rule in RULES:
+            if stop := rule(facts, facts.saga):
+                return stop
+    if facts.letters:
+        letter = facts.letters[0]
+        return Stop(f"Nothing waits for it, but {_said(letter)} is open.", (_show(letter), _drop(letter)))
+    return None
+
+
+def _unwritten(facts: Facts, saga: Row) -> Stop | None:
+    if facts.trail.command:
+        return None
+    where = f"{awaited(saga).__name__} is not in the orchestrator's outbox (any more); the next try writes it again."
+    return Stop(where, (_operator(facts, saga, "retry"),))
+
+
+def _dead(facts: Facts, saga: Row) -> Stop | None:
+    """The command or its reply is a dead letter."""
+    if not (letter := _copy(facts, saga, facts.letters)):
+        return None
+    where = f"{_what(facts, saga)} could not be handled: {_said(letter)}."
+    return Stop(where, (_show(letter), REDRIVE.format(place=letter.place)))
+
+
+def _receiver_away(facts: Facts, saga: Row) -> Stop | None:
+    service = service_of(awaited(saga))
+    if service not in facts.away:
+        return None
+    where = f"The database of {service} cannot be read ({facts.away[service]}); without it {service} handles nothing."
+    return Stop(f"{where} What waits for it is not lost.", (STATUS, LOGS.format(service=service)))
+
+
+def _unsent(facts: Facts, saga: Row) -> Stop | None:
+    row, command = facts.trail.command, awaited(saga)
+    assert row
+    if row["published_at"] or (facts.trail.received and not over_http(command)):
+        return None
+    receiver = service_of(command) if over_http(command) else KAFKA
+    return _not_out(facts, row, ORCHESTRATOR, receiver)
+
+
+def _retried(facts: Facts, saga: Row) -> Stop | None:
+    """It failed, and waits for its next try there."""
+    letter = _copy(facts, saga, facts.retries)
+    if not letter:
+        return None
+    topic, delay = letter.place.service, letter.place.service.rpartition(".")[2]
+    where = (
+        f"{_what(facts, saga)} failed {letter.headers.get('attempt', '?')} times and waits {delay} on {topic}"
+        f" since {letter.headers.get('failed-at', '?')}: {letter.headers.get('error', '?')}"
+    )
+    return Stop(where, (LOGS.format(service=topic.partition(".")[0]), LOOK_AGAIN.format(asked=facts.asked)))
+
+
+def _unreceived(facts: Facts, saga: Row) -> Stop | None:
+    if facts.trail.received or over_http(awaited(saga)):
+        return None
+    assert facts.trail.command
+    return _unread(facts, facts.trail.command, service_of(awaited(saga)))
+
+
+def _unanswered(facts: Facts, saga: Row) -> Stop | None:
+    if facts.trail.reply or over_http(awaited(saga)):
+        return None
+    where = f"{service_of(awaited(saga))} has handled it, but its reply is not in its outbox any more; the next try is"
+    return Stop(f"{where} answered from its row.", (_operator(facts, saga, "retry"),))
+
+
+def _reply_unsent(facts: Facts, saga: Row) -> Stop | None:
+    reply = facts.trail.reply
+    if not reply or reply["published_at"] or facts.trail.returned:
+        return None
+    return _not_out(facts, reply, service_of(awaited(saga)), KAFKA)
+
+
+def _unreturned(facts: Facts, saga: Row) -> Stop | None:
+    reply = facts.trail.reply
+    return _unread(facts, reply, ORCHESTRATOR) if reply and not facts.trail.returned else None
+
+
+def _otherwise(facts: Facts, saga: Row) -> Stop | None:
+    """What is left: the reply has come back, and the saga has not moved."""
+    where = "The orchestrator has had the answer and still waits: seen in the middle of it, or it did not count."
+    return Stop(where, (LOOK_AGAIN.format(asked=facts.asked), _operator(facts, saga, "retry")))
+
+
+RULES: Final[Sequence[Rule]] = (
+    _unwritten,
+    _dead,
+    _receiver_away,
+    _unsent,
+    _retried,
+    _unreceived,
+    _unanswered,
+    _reply_unsent,
+    _unreturned,
+    _otherwise,
+)
+
+
+def _not_out(facts: Facts, row: Row, sender: str, receiver: str) -> Stop:
+    """A message that is in its sender's outbox, and whose receiver has not acknowledged it."""
+    name = row["type"]
+    if sender in facts.unready and facts.now > row["publish_after"] + PATIENCE:
+        return _stands_still(facts, sender, f"{name} is due in its outbox and is not sent")
+    if receiver in facts.away or receiver in facts.unready:
+        return _stands_still(facts, receiver, f"{sender} has tried {row['attempts']} times more to send {name}")
+    if facts.now < row["publish_after"] and not row["attempts"]:
+        return Stop(f"{sender} is sending {name} right now.", (LOOK_AGAIN.format(asked=facts.asked),))
+    where = f"{sender} does not get {name} to {receiver}: unsent after {row['attempts']} more tries"
+    more = (LOGS.format(service=receiver),) if receiver != KAFKA else (STATUS,)
+    return Stop(f"{where}, next at {when(row['publish_after'], facts.now)}.", (LOGS.format(service=sender), *more))
+
+
+def _unread(facts: Facts, row: Row, receiver: str) -> Stop:
+    """A message that was sent, and which its receiver has not handled."""
+    name, sent = row["type"], row["published_at"]
+    if KAFKA in facts.away:
+        return _stands_still(facts, KAFKA, f"{name} was sent, and {receiver} has not handled it")
+    if receiver in facts.unready:
+        return _stands_still(facts, receiver, f"{name} lies in {row['destination']} before it")
+    if sent is None or facts.now < sent + PATIENCE:
+        return Stop(f"{name} is on its way to {receiver}.", (LOOK_AGAIN.format(asked=facts.asked),))
+    where = f"{name} lies in {row['destination']} for {span(facts.now - sent)}, and {receiver} has not handled it,"
+    return Stop(f"{where} though it says that it is well: it lags, or it fails.", (LOGS.format(service=receiver),))
+
+
+def _stands_still(facts: Facts, who: str, what: str) -> Stop:
+    why = facts.away.get(who) or facts.unready[who]
+    logs = LOGS.format(service=who if who != KAFKA else "kafka")
+    return Stop(f"{who} does not work ({why}): {what}.", (STATUS, logs))
+
+
+def _copy(facts: Facts, saga: Row, among: Sequence[Letter]) -> Letter | None:
+    """Of the awaited command or, if that was handled, of its reply."""
+    if not facts.trail.received:
+        return facts.letter_of(saga["awaiting"], among)
+    reply = facts.trail.reply
+    return facts.letter_of(reply["message_id"], among) if reply and not facts.trail.returned else None
+
+
+def _what(facts: Facts, saga: Row) -> str:
+    reply = facts.trail.reply
+    return str(reply["type"]) if facts.trail.received and reply else awaited(saga).__name__
+
+
+def _said(letter: Letter) -> str:
+    return f"dead letter {letter.place} ({letter.headers.get('error', '?')})"
+
+
+def _show(letter: Letter) -> str:
+    return SHOW.format(place=letter.place)
+
+
+def _drop(letter: Letter) -> str:
+    return f"""make dlq ARGS='drop {letter.place} --by NAME --why "..."'"""
+
+
+def _operator(facts: Facts, saga: Row, action: str) -> str:
+    return OPERATOR.format(url=facts.orchestrator, saga=saga["saga_id"], action=action)
+
+
+def choices(facts: Facts) -> Iterator[str]:
+    """What an operator may do instead of waiting, as `saga.decide` allows it."""
+    saga = facts.saga
+    if saga is None or not facts.running:
+        return
+    yield f"{_operator(facts, saga, 'retry')}   # sends it again now"
+    if saga["direction"] == Direction.FORWARD and saga["position"] <= CHECKOUT.pivot:
+        yield "the same with /cancel   # undoes the saga"
+    if saga["needs_attention"]:
+        yield "the same with /resolve   # ends it, as settled by hand"
