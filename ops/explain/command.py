@@ -58,7 +58,7 @@ async def gather(asked: str, stack: Instance, where: list[Address], broker: str)
         def about(letter: Letter) -> bool:
             return (saga is not None and letter.saga_id == saga_id) or letter.headers.get("message-id") == asked.lower()
 
-        copies = await failed(broker, saga["created_at"] if saga else None, about)
+        copies, ill = await asyncio.gather(failed(broker, saga["created_at"] if saga else None, about), unready(stack))
         letters, retries = ([], []) if isinstance(copies, str) else copies
         if not saga and letters:
             saga, kind = await databases.saga(letters[0].saga_id), "message id"
@@ -74,6 +74,6 @@ async def gather(asked: str, stack: Instance, where: list[Address], broker: str)
             letters,
             retries,
             {**databases.away, **({KAFKA: copies} if isinstance(copies, str) else {})},
-            await unready(stack),
+            ill,
             stack.url(FRONT),
         )

@@ -57,20 +57,21 @@ def _running(facts: Facts, saga: Row) -> Iterator[str]:
         f" to {command.__name__} since {when(since, facts.now)}: step {saga['position'] + 1} of {len(CHECKOUT.steps)}"
         f" ({step.name}), try {saga['attempt']}{f' of {step.tries}' if saga['attempt'] <= step.tries else ''}."
     )
-    yield from _next(facts, saga)
     if facts.now > saga["deadline"] + PATIENCE:
-        yield f"This is overdue by {span(facts.now - saga['deadline'])}: the orchestrator itself is late."
+        yield f"The next try was due at {when(saga['deadline'], facts.now)}: the orchestrator itself is late."
+    yield from _next(facts, saga)
 
 
 def _next(facts: Facts, saga: Row) -> Iterator[str]:
     """What happens without a reply, as `saga.decide` will decide it."""
     step, attempt, due = step_of(saga), saga["attempt"], saga["deadline"]
     undoes = saga["direction"] == Direction.FORWARD and saga["position"] <= CHECKOUT.pivot
+    by = f"by {when(due, facts.now)} " if due > facts.now else ""
     end = f"the saga is undone: {listed(_undos(saga['position']))}; then it is FAILED at {step.timed_out}"
     if undoes and attempt >= step.tries:
-        yield f"Without a reply by {when(due, facts.now)} {end}."
+        yield f"Without a reply {by}{end}."
         return
-    yield f"Without a reply by {when(due, facts.now)} it is sent again, under the same id."
+    yield f"Without a reply {by}it is sent again, under the same id."
     if undoes:
         yield f"When try {step.tries} has no reply either, at about {clock(_last(saga))}, {end}."
     elif saga["needs_attention"]:

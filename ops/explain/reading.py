@@ -1,6 +1,6 @@
 """Reads what the four databases hold about an id: by keys, in read-only snapshots, the orchestrator's first."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -66,9 +66,9 @@ class Databases:
         found: Row | None = await self.row(ORCHESTRATOR, SAGA, saga_id)
         return found
 
-    async def log(self, saga: Row | None) -> Sequence[Row]:
+    async def log(self, saga: Row | None) -> list[Any]:
         """The end of its log."""
-        return await self.open[ORCHESTRATOR].fetch(LOG, saga["saga_id"], MOST_ENTRIES) if saga else []
+        return [*await self.open[ORCHESTRATOR].fetch(LOG, saga["saga_id"], MOST_ENTRIES)] if saga else []
 
     async def rows(self, order_id: UUID | None) -> dict[str, Row | None]:
         """What each participant holds of an order."""
@@ -100,5 +100,5 @@ async def reading(addresses: list[Address]) -> AsyncIterator[Databases]:
             try:
                 opened[service] = await stack.enter_async_context(snapshot(address, BOUNDED))
             except UNREADABLE as error:
-                away[service] = str(error) or type(error).__name__
+                away[service] = "no answer" if isinstance(error, TimeoutError) else str(error) or repr(error)
         yield Databases(opened, away)

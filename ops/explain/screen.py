@@ -60,7 +60,7 @@ def _rows(facts: Facts, console: Console) -> None:
     if why := why_unknown(facts):
         console.print(plain(f"Whether they agree was not checked: {why}."))
     elif not found:
-        console.print("They agree, as far as a saga goes that still runs." if facts.running else "They agree.")
+        console.print("They agree with the log so far." if facts.running else "They agree.")
 
 
 def _status(facts: Facts, service: str) -> str:
@@ -75,7 +75,7 @@ def _status(facts: Facts, service: str) -> str:
 def _way(facts: Facts, console: Console) -> None:
     stages = list(way(facts))
     if stages:
-        table = Table("", "the way of what it waits for", show_header=True)
+        table = Table.grid(padding=(0, 2))
         for passed, text in stages:
             table.add_row(MARKS[passed], plain(text), style=None if passed else "yellow")
         console.print(table)

@@ -5,6 +5,7 @@ A rule a place, in the order of the way; the first that applies has the say.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Final, TypeAlias
 
 from ops.explain.facts import KAFKA, ORCHESTRATOR, PATIENCE, Facts, Row, awaited, over_http, service_of
@@ -16,6 +17,7 @@ from saga_orchestrator.instance import Direction
 LOOK_AGAIN: Final = "make explain ID={asked}   # in a few seconds"
 LOGS: Final = "make logs SERVICE={service}   # with Docker: docker compose logs {service}"
 STATUS: Final = "make status   # with Docker: docker compose ps; `make up`, `docker compose up -d`: starts what is down"
+RESTART: Final = ".venv/bin/python -m local kill {service}   # it starts anew; or docker compose restart {service}"
 OPERATOR: Final = (
     "curl -X POST {url}/sagas/{saga}/{action} -H 'Authorization: Bearer TOKEN' "
     """-H 'Content-Type: application/json' -d '{{"reason":"..."}}'"""
@@ -76,7 +78,8 @@ def _unsent(facts: Facts, saga: Row) -> Stop | None:
     if row["published_at"] or (facts.trail.received and not over_http(command)):
         return None
     receiver = service_of(command) if over_http(command) else KAFKA
-    return _not_out(facts, row, ORCHESTRATOR, receiver)
+    done = f"it has handled {row['type']}, but its answer has not come back" if facts.trail.received else ""
+    return _not_out(facts, row, ORCHESTRATOR, receiver, done)
 
 
 def _retried(facts: Facts, saga: Row) -> Stop | None:
@@ -87,7 +90,7 @@ def _retried(facts: Facts, saga: Row) -> Stop | None:
     topic, delay = letter.place.service, letter.place.service.rpartition(".")[2]
     where = (
         f"{_what(facts, saga)} failed {letter.headers.get('attempt', '?')} times and waits {delay} on {topic}"
-        f" since {letter.headers.get('failed-at', '?')}: {letter.headers.get('error', '?')}"
+        f" since {letter.headers.get('failed-at', '?')}: {_error(letter)}"
     )
     return Stop(where, (LOGS.format(service=topic.partition(".")[0]), LOOK_AGAIN.format(asked=facts.asked)))
 
@@ -138,16 +141,16 @@ RULES: Final[Sequence[Rule]] = (
 )
 
 
-def _not_out(facts: Facts, row: Row, sender: str, receiver: str) -> Stop:
+def _not_out(facts: Facts, row: Row, sender: str, receiver: str, done: str = "") -> Stop:
     """A message that is in its sender's outbox, and whose receiver has not acknowledged it."""
     name = row["type"]
     if sender in facts.unready and facts.now > row["publish_after"] + PATIENCE:
         return _stands_still(facts, sender, f"{name} is due in its outbox and is not sent")
     if receiver in facts.away or receiver in facts.unready:
-        return _stands_still(facts, receiver, f"{sender} has tried {row['attempts']} times more to send {name}")
+        return _stands_still(facts, receiver, done or f"{name} of {sender} does not get through to it")
     if facts.now < row["publish_after"] and not row["attempts"]:
         return Stop(f"{sender} is sending {name} right now.", (LOOK_AGAIN.format(asked=facts.asked),))
-    where = f"{sender} does not get {name} to {receiver}: unsent after {row['attempts']} more tries"
+    where = done or f"{sender} does not get {name} to {receiver}: unsent after {row['attempts']} more tries"
     more = (LOGS.format(service=receiver),) if receiver != KAFKA else (STATUS,)
     return Stop(f"{where}, next at {when(row['publish_after'], facts.now)}.", (LOGS.format(service=sender), *more))
 
@@ -167,8 +170,8 @@ def _unread(facts: Facts, row: Row, receiver: str) -> Stop:
 
 def _stands_still(facts: Facts, who: str, what: str) -> Stop:
     why = facts.away.get(who) or facts.unready[who]
-    logs = LOGS.format(service=who if who != KAFKA else "kafka")
-    return Stop(f"{who} does not work ({why}): {what}.", (STATUS, logs))
+    restart = (RESTART.format(service=who),) if who in facts.unready and who not in facts.away else ()
+    return Stop(f"{who} does not work ({why}): {what}.", (STATUS, LOGS.format(service=who.lower()), *restart))
 
 
 def _copy(facts: Facts, saga: Row, among: Sequence[Letter]) -> Letter | None:
@@ -185,7 +188,12 @@ def _what(facts: Facts, saga: Row) -> str:
 
 
 def _said(letter: Letter) -> str:
-    return f"dead letter {letter.place} ({letter.headers.get('error', '?')})"
+    return f"dead letter {letter.place} ({_error(letter)})"
+
+
+def _error(letter: Letter) -> str:
+    """Its first line, as much as a screen has room for; `dlq show` has it all."""
+    return shorten(letter.headers.get("error", "?").partition("\n")[0], 160, placeholder=" ...")
 
 
 def _show(letter: Letter) -> str:
@@ -203,7 +211,7 @@ def _operator(facts: Facts, saga: Row, action: str) -> str:
 def choices(facts: Facts) -> Iterator[str]:
     """What an operator may do instead of waiting, as `saga.decide` allows it."""
     saga = facts.saga
-    if saga is None or not facts.running:
+    if saga is None or not facts.running or ORCHESTRATOR in facts.unready:
         return
     yield f"{_operator(facts, saga, 'retry')}   # sends it again now"
     if saga["direction"] == Direction.FORWARD and saga["position"] <= CHECKOUT.pivot:

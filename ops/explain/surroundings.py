@@ -12,7 +12,7 @@ from local.instance import SERVICES, Instance
 from ops.letters import RETRY, SUFFIX, Letter, connected
 
 READY_SECONDS: Final = 3
-KAFKA_SECONDS: Final = 15
+KAFKA_SECONDS: Final = 10
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
 
 Failed = tuple[list[Letter], list[Letter]]

@@ -21,9 +21,10 @@ def span(length: timedelta) -> str:
 
 
 def when(moment: datetime, now: datetime) -> str:
-    """A moment, and how far away it is."""
+    """A moment, its date only if it is another day's, and how far away it is."""
     ago = now - moment
-    return f"{clock(moment)} ({f'{span(ago)} ago' if ago > timedelta(0) else f'in {span(-ago)}'})"
+    shown = clock(moment) if abs(ago) > timedelta(days=1) else clock(moment).split()[1]
+    return f"{shown} ({f'{span(ago)} ago' if ago > timedelta(0) else f'in {span(-ago)}'})"
 
 
 def listed(names: Iterable[str]) -> str:
