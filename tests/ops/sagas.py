@@ -1,5 +1,7 @@
 """A saga on its way, and ways to see where it is."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -31,3 +33,12 @@ async def hold(databases: Databases, *saga_ids: str) -> None:
         "update sagas set deadline = now() + interval '280 seconds' where saga_id = any($1) and deadline is not null",
         list(saga_ids),
     )
+
+
+@asynccontextmanager
+async def refused_by_the_database(databases: Databases, saga_id: str) -> AsyncIterator[None]:
+    """Inside this block the orchestrator cannot write down that this saga's payment is charged."""
+    what = f"not (saga_id = '{saga_id}' and type = 'PaymentCharged')"
+    await databases.orchestrator.execute(f"alter table saga_events add constraint refused check ({what}) not valid")
+    yield
+    await databases.orchestrator.execute("alter table saga_events drop constraint refused")

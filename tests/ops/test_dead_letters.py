@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.ops.sagas import assert_step, begin, hold, saga_of
+from tests.ops.sagas import assert_step, begin, hold, refused_by_the_database, saga_of
 from tests.ops.shell import letter_of, open_letters, ops, signed
 from tests.support.consistency import disagreements
 from tests.support.databases import Databases
@@ -163,15 +161,6 @@ async def test_a_saga_whose_reply_could_not_be_handled_ends_after_the_redrive(
     assert (again.code, again.events) == (0, ["nothing to do, no open dead letter matches"])
     assert (await saga_of(http, saga_id))["status"] == "COMPLETED"
     assert await disagreements(databases, [saga_id]) == []
-
-
-@asynccontextmanager
-async def refused_by_the_database(databases: Databases, saga_id: str) -> AsyncIterator[None]:
-    """Inside this block the orchestrator cannot write down that this saga's payment is charged."""
-    what = f"not (saga_id = '{saga_id}' and type = 'PaymentCharged')"
-    await databases.orchestrator.execute(f"alter table saga_events add constraint refused check ({what}) not valid")
-    yield
-    await databases.orchestrator.execute("alter table saga_events drop constraint refused")
 
 
 async def all_of(letter: dict[str, Any]) -> list[dict[str, Any]]:

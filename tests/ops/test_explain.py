@@ -1,0 +1,162 @@
+"""`explain` tells what became of a checkout, whichever of its ids is given, or names the place where it is stuck."""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.ops.sagas import assert_step, begin, hold, refused_by_the_database, saga_of
+from tests.ops.shell import open_letters, ops, signed
+from tests.support.databases import Databases
+from tests.support.eventually import eventually
+from tests.support.stack import ORCHESTRATOR, PAYMENT, frozen
+from tests.support.wire import CHARGE, Wire
+
+STOCKED = {"totalAmount": 19.99, "forcePaymentFail": False, "forceInventoryFail": False}
+
+
+async def checkout(http: httpx.AsyncClient, user: str, **changes: Any) -> dict[str, Any]:
+    """What a checkout with a key of its own, the user's name, was answered."""
+    answer = await http.post("/checkout", json={"userId": user} | STOCKED | changes, headers={"Idempotency-Key": user})
+    answered: dict[str, Any] = answer.json()
+    return answered
+
+
+async def explained(asked: str, *said: str) -> str:
+    done = await ops("explain", asked)
+    assert done.code == 0, done.error
+    assert [each for each in said if each not in done.out] == [], done.out
+    return done.out
+
+
+async def test_a_checkout_that_went_well_is_found_by_every_id(http: httpx.AsyncClient, user: str) -> None:
+    done = await checkout(http, user)
+    saga_id, order_id = done["sagaId"], done["orderId"]
+    events = (await saga_of(http, saga_id))["events"]
+    ids = [(saga_id, "saga id"), (order_id, "order id"), (user, "idempotency key")]
+    ids += [(event["messageId"], "message id") for event in events]
+    for asked, kind in ids:
+        out = await explained(asked, f"saga {saga_id}, order {order_id}, found by {kind}")
+        assert "COMPLETED at ORDER_CONFIRMED" in out
+        assert "They agree." in out
+        assert "It stopped" not in out
+
+
+async def test_a_checkout_without_stock_shows_its_compensations(http: httpx.AsyncClient, user: str) -> None:
+    done = await checkout(http, user, forceInventoryFail=True)
+    await explained(
+        done["orderId"],
+        "FAILED at INVENTORY_FAILED (OUT_OF_STOCK)",
+        "Undone by RefundPayment, then CancelOrder.",
+        "RefundPayment (compensation)",
+        "CANCELLED",
+        "REFUNDED",
+        "They agree.",
+    )
+
+
+async def test_rows_that_disagree_are_named(http: httpx.AsyncClient, databases: Databases, user: str) -> None:
+    order_id = (await checkout(http, user))["orderId"]
+    change = "update payments set status = $2, version = version + 1 where order_id = $1"
+    await databases.payment.execute(change, order_id, "REFUNDED")
+    await explained(order_id, "They disagree, I2: the order is CONFIRMED, its payment is REFUNDED. To do:")
+    await databases.payment.execute(change, order_id, "CHARGED")
+    await explained(order_id, "They agree.")
+
+
+@pytest.mark.parametrize("still", [PAYMENT, ORCHESTRATOR], ids=str)
+async def test_a_service_that_stands_still_is_named(
+    http: httpx.AsyncClient, databases: Databases, user: str, still: Any
+) -> None:
+    async with frozen(PAYMENT):
+        saga_id = await begin(http, user)
+        await eventually(lambda: assert_step(http, saga_id, "ORDER_CREATED"))
+        if still is PAYMENT:
+            await eventually(
+                lambda: explained(
+                    saga_id,
+                    "waits for the reply of payment-service to ChargePayment",
+                    "step 2 of 4 (charge payment)",
+                    "the saga is undone: RefundPayment, then CancelOrder",
+                    "It stopped here: payment-service does not work (no answer",
+                    "ChargePayment lies in payment.charge.command before it",
+                    "make logs SERVICE=payment-service",
+                    f"/sagas/{saga_id}/retry",
+                )
+            )
+        else:
+            await hold(databases, saga_id)
+            stopped = frozen(ORCHESTRATOR)
+            await stopped.__aenter__()
+    if still is ORCHESTRATOR:
+        await eventually(
+            lambda: explained(
+                saga_id,
+                "It stopped here: saga-orchestrator does not work (no answer",
+                "PaymentCharged lies in payment.charged before it",
+            )
+        )
+        await stopped.__aexit__(None, None, None)
+    await eventually(lambda: assert_step(http, saga_id, "ORDER_CONFIRMED"))
+
+
+async def test_a_reply_among_the_dead_letters_is_named(
+    http: httpx.AsyncClient, databases: Databases, user: str
+) -> None:
+    async with frozen(PAYMENT):
+        saga_id = await begin(http, user)
+        await eventually(lambda: assert_step(http, saga_id, "ORDER_CREATED"))
+        await hold(databases, saga_id)
+        refusing = refused_by_the_database(databases, saga_id)
+        await refusing.__aenter__()
+
+    await eventually(
+        lambda: explained(
+            saga_id,
+            "It stopped here: PaymentCharged could not be handled: dead letter saga-orchestrator/",
+            "CheckViolationError",
+            'make dlq ARGS="show saga-orchestrator/',
+            "make dlq ARGS='redrive saga-orchestrator/",
+        )
+    )
+    await refusing.__aexit__(None, None, None)
+    assert (await signed("dlq", "redrive", "--saga", saga_id)).code == 0
+    await eventually(lambda: assert_step(http, saga_id, "ORDER_CONFIRMED"))
+    assert "dead letter" not in await explained(saga_id, "COMPLETED at ORDER_CONFIRMED")
+
+
+async def test_a_dead_letter_of_nobody_is_found_by_its_message_id(wire: Wire) -> None:
+    message_id = str(uuid4())
+    await wire.send(CHARGE, {"sagaId": "not-a-uuid"}, {"message-id": message_id})
+
+    async def is_found() -> None:
+        assert message_id in [letter["messageId"] for letter in await open_letters()]
+        await explained(
+            message_id, "a dead letter that no saga waits for", "InvalidRecord", 'make dlq ARGS="show payment'
+        )
+
+    await eventually(is_found)
+
+
+async def test_a_foreign_clients_order_is_shown(databases: Databases) -> None:
+    order_id = str(uuid4())
+    await databases.order.execute(
+        "insert into orders (order_id, user_id, total_amount, status) values ($1, 'foreign', 5, 'PENDING')", order_id
+    )
+    await explained(order_id, "a foreign client has made it", "PENDING")
+    await databases.order.execute("delete from orders where order_id = $1", order_id)
+
+
+async def test_what_nobody_knows_exits_1_and_says_what_may_be_asked() -> None:
+    for asked in (str(uuid4()), "no-such-key"):
+        done = await ops("explain", asked)
+        assert (done.code, done.out) == (1, "")
+        assert f"Nothing is known of {asked}. It may be a saga id, an order id, a message id" in done.error
+
+
+async def test_nothing_asked_exits_2() -> None:
+    for words in ((), ("",), (" ",), ("one", "two")):
+        done = await ops("explain", *words)
+        assert (done.code, done.out) == (2, "")
+        assert "Traceback" not in done.error
