@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ops.explain.agreement import disagreements, why_unknown
-from ops.explain.facts import Facts
+from ops.explain.facts import KAFKA, Facts
 from ops.explain.headline import headline
 from ops.explain.stuck import choices, stopped
 from ops.explain.timeline import timeline
@@ -25,11 +25,11 @@ MARKS: Final[Mapping[bool | None, str]] = {True: "yes", False: "NO", None: "?"}
 def show(facts: Facts, console: Console) -> None:
     """Everything, what to do last: that is what a screen still shows."""
     ids = f"saga {facts.saga['saga_id']}, order {facts.saga['order_id']}" if facts.saga else facts.asked
-    console.print(plain(f"{ids}, found by {facts.kind}"))
+    _say(console, f"{ids}, found by {facts.kind}")
     for sentence in headline(facts):
-        console.print(plain(sentence))
+        _say(console, sentence)
     for name, why in facts.away.items():
-        console.print(plain(f"Not read: {name if name == 'Kafka' else f'the database of {name}'} ({why})."))
+        _say(console, f"Not read: {name if name == KAFKA else f'the database of {name}'} ({why}).")
     if facts.saga:
         _log(facts, console)
     _rows(facts, console)
@@ -56,11 +56,11 @@ def _rows(facts: Facts, console: Console) -> None:
         return
     found = list(disagreements(facts))
     for problem in found:
-        console.print(plain(f"They disagree, {problem}"), style="red")
+        _say(console, f"They disagree, {problem}", style="red")
     if why := why_unknown(facts):
-        console.print(plain(f"Whether they agree was not checked: {why}."))
+        _say(console, f"Whether they agree was not checked: {why}.")
     elif not found:
-        console.print("They agree with the log so far." if facts.running else "They agree.")
+        _say(console, "They agree with the log so far." if facts.running else "They agree.")
 
 
 def _status(facts: Facts, service: str) -> str:
@@ -73,18 +73,18 @@ def _status(facts: Facts, service: str) -> str:
 
 
 def _way(facts: Facts, console: Console) -> None:
-    stages = list(way(facts))
-    if stages:
-        table = Table.grid(padding=(0, 2))
-        for passed, text in stages:
-            table.add_row(MARKS[passed], plain(text), style=None if passed else "yellow")
-        console.print(table)
+    for passed, text in way(facts):
+        _say(console, f"{MARKS[passed]:5}{text}", style=None if passed else "yellow")
     if stop := stopped(facts):
-        console.print(plain(f"It stopped here: {stop.where}" if facts.running else stop.where), style="bold")
+        _say(console, f"It stopped here: {stop.where}" if facts.running else stop.where, style="bold")
         for command in stop.todo:
-            console.print(plain(f"  {command}"), soft_wrap=True)
-    others = list(choices(facts))
-    if others:
-        console.print("Instead of waiting, an operator may:")
+            _say(console, f"  {command}")
+    if others := list(choices(facts)):
+        _say(console, "Instead of waiting, an operator may:")
         for command in others:
-            console.print(plain(f"  {command}"), soft_wrap=True)
+            _say(console, f"  {command}")
+
+
+def _say(console: Console, text: str, style: str | None = None) -> None:
+    """A line, which only the terminal breaks: it may be copied or searched."""
+    console.print(plain(text), style=style, soft_wrap=True)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from ops.explain.facts import Facts, Row, Trail, awaited
+from ops.explain.facts import Facts, Trail, awaited
 from ops.letters import Letter, Place
 from tests.unit.runs import AMOUNT, NOW, ORDER, SAGA, Run
 
@@ -36,13 +36,13 @@ def facts(run: Run, **known: Any) -> Facts:
     return Facts(**{"asked": str(SAGA), "kind": "saga id", "now": LOOKED_AT, "saga": row, "log": entries, **known})
 
 
-def sent(run: Run, **changes: Any) -> Row:
+def sent(run: Run, **changes: Any) -> dict[str, Any]:
     """The outbox row of the awaited command, sent a minute before."""
     command = awaited(facts(run).saga or {})
     return _outbox(run.saga.awaiting, command.__name__, command.destination) | changes
 
 
-def replied(kind: str, topic: str, **changes: Any) -> Row:
+def replied(kind: str, topic: str, **changes: Any) -> dict[str, Any]:
     """The outbox row of a reply, sent a minute before."""
     return _outbox(REPLY, kind, topic) | changes
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ from tests.unit.runs import AMOUNT, NOW, ORDER, SAGA, STRANGER, Run, reachable, 
 SUCCESS = (OrderCreated, PaymentCharged, InventoryReserved, OrderConfirmed)
 UNSTOCKED = (OrderCreated, PaymentCharged, InventoryFailed, PaymentRefunded, OrderCancelled)
 AT_PAYMENT = reached(OrderCreated)
-ROWS = {
+ROWS: dict[str, Any] = {
     "order-service": {"order_id": ORDER, "status": "CONFIRMED", "total_amount": AMOUNT},
     "payment-service": {"order_id": ORDER, "saga_id": SAGA, "status": "CHARGED", "amount": AMOUNT},
     "inventory-service": {"order_id": ORDER, "saga_id": SAGA, "status": "RESERVED"},
@@ -145,13 +146,14 @@ def test_every_reachable_saga_can_be_told(run: Run) -> None:
 def test_rows_that_agree_and_rows_that_do_not() -> None:
     done = facts(reached(*SUCCESS), rows=ROWS)
     assert list(disagreements(done)) == []
-    for wrong, invariant in (
+    wrongs: list[tuple[dict[str, Any], str]] = [
         ({"payment-service": ROWS["payment-service"] | {"status": "REFUNDED"}}, "I2"),
         ({"payment-service": ROWS["payment-service"] | {"amount": AMOUNT + 1}}, "I2"),
         ({"inventory-service": None}, "I3"),
         ({"order-service": None}, "I4"),
         ({"inventory-service": ROWS["inventory-service"] | {"saga_id": STRANGER}}, "I6"),
-    ):
+    ]
+    for wrong, invariant in wrongs:
         assert invariant in "".join(disagreements(replace(done, rows=ROWS | wrong)))
     assert "I8" in "".join(disagreements(facts(reached(*SUCCESS), rows=ROWS, saga={"step": "STARTED"})))
 
