@@ -44,8 +44,8 @@ def explain(
     where = addresses(stack.port_offset)
     facts = asyncio.run(gather(asked, stack, where, kafka_broker or kafka.for_clients(stack)))
     if not facts.known:
-        missing = "; ".join(f"{name} could not be read: {why}" for name, why in facts.away.items())
-        raise Problem(f"Nothing is known of {asked}. It may be {KINDS}." + (f" But {missing}." if missing else ""))
+        unread = f" Not read: {', '.join(facts.unread)}." if facts.away else ""
+        raise Problem(f"Nothing is known of {asked}. It may be {KINDS}.{unread}")
     screen.show(facts, console)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
+from audit.databases import SERVICES
 from ops.letters import Letter
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.definition import SagaCommand, Step
@@ -54,6 +55,7 @@ class Facts:
     unready: Mapping[str, str] = field(default_factory=dict)
     """The services whose /readyz is not well: what it says."""
     orchestrator: str = "http://localhost:4000"
+    """Where an operator's actions go."""
 
     @property
     def known(self) -> bool:
@@ -61,14 +63,14 @@ class Facts:
         return bool(self.saga or self.letters or any(self.rows.values()))
 
     @property
+    def unread(self) -> list[str]:
+        """What could not be read, with the reason."""
+        return [f"{f'the database of {n}' if n in SERVICES else n} ({why})" for n, why in self.away.items()]
+
+    @property
     def running(self) -> bool:
         """Whether a saga waits for something."""
         return self.saga is not None and self.saga["status"] == "RUNNING"
-
-    def letter_of(self, message_id: object, among: Sequence[Letter]) -> Letter | None:
-        """The newest copy of a message."""
-        found = [letter for letter in among if letter.headers.get("message-id") == str(message_id)]
-        return max(found, key=lambda letter: letter.headers.get("failed-at", ""), default=None)
 
 
 def step_of(saga: Row) -> Step:

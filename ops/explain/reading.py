@@ -44,7 +44,7 @@ class Databases:
     """Those that can be read, by service, and why the others cannot."""
 
     open: Mapping[str, Connection]
-    away: Mapping[str, str]
+    away: dict[str, str]
 
     async def row(self, service: str, sql: str, value: object) -> Any:
         """The row about this value, if there is one and its database can be read."""
@@ -55,11 +55,22 @@ class Databases:
         ways: list[tuple[str, str, object]] = [(ORCHESTRATOR, BY_KEY, asked)]
         if given := uuid_of(asked):
             ways = [(ORCHESTRATOR, BY_ID, given), *ways]
-            ways += [*((service, BY_MESSAGE, given) for service in SERVICES), (ORCHESTRATOR, BY_ENTRY, given)]
+            ways += [(service, BY_MESSAGE, given) for service in SERVICES]
         for service, sql, value in ways:
             if found := await self.row(service, sql, value):
                 return found[0], found[1]
-        return None, None
+        found = await self._entry(given) if given and ORCHESTRATOR in self.open else None
+        return (found[0], found[1]) if found else (None, None)
+
+    async def _entry(self, message_id: UUID) -> Any:
+        """The entry of a log that has this message, unless it takes too long to find."""
+        connection = self.open[ORCHESTRATOR]
+        await connection.execute("savepoint before")
+        try:
+            return await connection.fetchrow(BY_ENTRY, message_id)
+        except asyncpg.QueryCanceledError:
+            await connection.execute("rollback to before")
+            self.away["the log of all sagas"] = "it is too long: give the saga id or the order id"
 
     async def saga(self, saga_id: UUID | None) -> Row | None:
         """Its row, with the amount that was asked and the moment since when it waits."""

@@ -7,10 +7,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ops.explain.agreement import disagreements, why_unknown
-from ops.explain.facts import KAFKA, Facts
+from ops.explain.facts import Facts
 from ops.explain.headline import headline
-from ops.explain.stuck import choices, stopped
+from ops.explain.stuck import stopped
 from ops.explain.timeline import timeline
+from ops.explain.todo import choices
 from ops.explain.way import way
 from ops.report import plain
 
@@ -28,8 +29,8 @@ def show(facts: Facts, console: Console) -> None:
     _say(console, f"{ids}, found by {facts.kind}")
     for sentence in headline(facts):
         _say(console, sentence)
-    for name, why in facts.away.items():
-        _say(console, f"Not read: {name if name == KAFKA else f'the database of {name}'} ({why}).")
+    for unread in facts.unread:
+        _say(console, f"Not read: {unread}.")
     if facts.saga:
         _log(facts, console)
     _rows(facts, console)
@@ -73,7 +74,9 @@ def _status(facts: Facts, service: str) -> str:
 
 
 def _way(facts: Facts, console: Console) -> None:
-    for passed, text in way(facts):
+    if stages := list(way(facts)):
+        _say(console, "the way of the awaited command and of its reply")
+    for passed, text in stages:
         _say(console, f"{MARKS[passed]:5}{text}", style=None if passed else "yellow")
     if stop := stopped(facts):
         _say(console, f"It stopped here: {stop.where}" if facts.running else stop.where, style="bold")

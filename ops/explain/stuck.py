@@ -3,27 +3,15 @@
 A rule a place, in the order of the way; the first that applies has the say.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from textwrap import shorten
 from typing import Final, TypeAlias
 
+from ops.explain import todo
 from ops.explain.facts import KAFKA, ORCHESTRATOR, PATIENCE, Facts, Row, awaited, over_http, service_of
 from ops.explain.words import span, when
 from ops.letters import Letter
-from saga_orchestrator.checkout import CHECKOUT
-from saga_orchestrator.instance import Direction
-
-LOOK_AGAIN: Final = "make explain ID={asked}   # in a few seconds"
-LOGS: Final = "make logs SERVICE={service}   # with Docker: docker compose logs {service}"
-STATUS: Final = "make status   # with Docker: docker compose ps; `make up`, `docker compose up -d`: starts what is down"
-RESTART: Final = ".venv/bin/python -m local kill {service}   # it starts anew; or docker compose restart {service}"
-OPERATOR: Final = (
-    "curl -X POST {url}/sagas/{saga}/{action} -H 'Authorization: Bearer TOKEN' "
-    """-H 'Content-Type: application/json' -d '{{"reason":"..."}}'"""
-)
-REDRIVE: Final = """make dlq ARGS='redrive {place} --by NAME --why "..."'   # when the cause is mended"""
-SHOW: Final = """make dlq ARGS="show {place}\""""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +33,7 @@ def stopped(facts: Facts) -> Stop | None:
                 return stop
     if facts.letters:
         letter = facts.letters[0]
-        return Stop(f"Nothing waits for it, but {_said(letter)} is open.", (_show(letter), _drop(letter)))
+        return Stop(f"Nothing waits for it, but {_said(letter)} is open.", (todo.show(letter), todo.drop(letter)))
     return None
 
 
@@ -53,7 +41,7 @@ def _unwritten(facts: Facts, saga: Row) -> Stop | None:
     if facts.trail.command:
         return None
     where = f"{awaited(saga).__name__} is not in the orchestrator's outbox (any more); the next try writes it again."
-    return Stop(where, (_operator(facts, saga, "retry"),))
+    return Stop(where, (todo.operator(facts, saga, "retry"),))
 
 
 def _dead(facts: Facts, saga: Row) -> Stop | None:
@@ -61,7 +49,7 @@ def _dead(facts: Facts, saga: Row) -> Stop | None:
     if not (letter := _copy(facts, saga, facts.letters)):
         return None
     where = f"{_what(facts, saga)} could not be handled: {_said(letter)}."
-    return Stop(where, (_show(letter), REDRIVE.format(place=letter.place)))
+    return Stop(where, (todo.show(letter), todo.redrive(letter)))
 
 
 def _receiver_away(facts: Facts, saga: Row) -> Stop | None:
@@ -69,7 +57,7 @@ def _receiver_away(facts: Facts, saga: Row) -> Stop | None:
     if service not in facts.away:
         return None
     where = f"The database of {service} cannot be read ({facts.away[service]}); without it {service} handles nothing."
-    return Stop(f"{where} What waits for it is not lost.", (STATUS, LOGS.format(service=service)))
+    return Stop(f"{where} What waits for it is not lost.", (todo.STATUS, todo.logs(service)))
 
 
 def _unsent(facts: Facts, saga: Row) -> Stop | None:
@@ -92,7 +80,7 @@ def _retried(facts: Facts, saga: Row) -> Stop | None:
         f"{_what(facts, saga)} failed {letter.headers.get('attempt', '?')} times and waits {delay} on {topic}"
         f" since {letter.headers.get('failed-at', '?')}: {_error(letter)}"
     )
-    return Stop(where, (LOGS.format(service=topic.partition(".")[0]), LOOK_AGAIN.format(asked=facts.asked)))
+    return Stop(where, (todo.logs(topic.partition(".")[0]), todo.again(facts)))
 
 
 def _unreceived(facts: Facts, saga: Row) -> Stop | None:
@@ -106,7 +94,7 @@ def _unanswered(facts: Facts, saga: Row) -> Stop | None:
     if facts.trail.reply or over_http(awaited(saga)):
         return None
     where = f"{service_of(awaited(saga))} has handled it, but its reply is not in its outbox any more; the next try is"
-    return Stop(f"{where} answered from its row.", (_operator(facts, saga, "retry"),))
+    return Stop(f"{where} answered from its row.", (todo.operator(facts, saga, "retry"),))
 
 
 def _reply_unsent(facts: Facts, saga: Row) -> Stop | None:
@@ -124,7 +112,7 @@ def _unreturned(facts: Facts, saga: Row) -> Stop | None:
 def _otherwise(facts: Facts, saga: Row) -> Stop | None:
     """What is left: the reply has come back, and the saga has not moved."""
     where = "The orchestrator has had the answer and still waits: seen in the middle of it, or it did not count."
-    return Stop(where, (LOOK_AGAIN.format(asked=facts.asked), _operator(facts, saga, "retry")))
+    return Stop(where, (todo.again(facts), todo.operator(facts, saga, "retry")))
 
 
 RULES: Final[Sequence[Rule]] = (
@@ -149,10 +137,10 @@ def _not_out(facts: Facts, row: Row, sender: str, receiver: str, done: str = "")
     if receiver in facts.away or receiver in facts.unready:
         return _stands_still(facts, receiver, done or f"{name} of {sender} does not get through to it")
     if facts.now < row["publish_after"] and not row["attempts"]:
-        return Stop(f"{sender} is sending {name} right now.", (LOOK_AGAIN.format(asked=facts.asked),))
+        return Stop(f"{sender} is sending {name} right now.", (todo.again(facts),))
     where = done or f"{sender} does not get {name} to {receiver}: unsent after {row['attempts']} more tries"
-    more = (LOGS.format(service=receiver),) if receiver != KAFKA else (STATUS,)
-    return Stop(f"{where}, next at {when(row['publish_after'], facts.now)}.", (LOGS.format(service=sender), *more))
+    more = (todo.logs(receiver),) if receiver != KAFKA else (todo.STATUS,)
+    return Stop(f"{where}, next at {when(row['publish_after'], facts.now)}.", (todo.logs(sender), *more))
 
 
 def _unread(facts: Facts, row: Row, receiver: str) -> Stop:
@@ -163,23 +151,25 @@ def _unread(facts: Facts, row: Row, receiver: str) -> Stop:
     if receiver in facts.unready:
         return _stands_still(facts, receiver, f"{name} lies in {row['destination']} before it")
     if sent is None or facts.now < sent + PATIENCE:
-        return Stop(f"{name} is on its way to {receiver}.", (LOOK_AGAIN.format(asked=facts.asked),))
+        return Stop(f"{name} is on its way to {receiver}.", (todo.again(facts),))
     where = f"{name} lies in {row['destination']} for {span(facts.now - sent)}, and {receiver} has not handled it,"
-    return Stop(f"{where} though it says that it is well: it lags, or it fails.", (LOGS.format(service=receiver),))
+    return Stop(f"{where} though it says that it is well: it lags, or it fails.", (todo.logs(receiver),))
 
 
 def _stands_still(facts: Facts, who: str, what: str) -> Stop:
     why = facts.away.get(who) or facts.unready[who]
-    restart = (RESTART.format(service=who),) if who in facts.unready and who not in facts.away else ()
-    return Stop(f"{who} does not work ({why}): {what}.", (STATUS, LOGS.format(service=who.lower()), *restart))
+    restart = (todo.restart(who),) if who in facts.unready and who not in facts.away else ()
+    return Stop(f"{who} does not work ({why}): {what}.", (todo.STATUS, todo.logs(who), *restart))
 
 
 def _copy(facts: Facts, saga: Row, among: Sequence[Letter]) -> Letter | None:
-    """Of the awaited command or, if that was handled, of its reply."""
-    if not facts.trail.received:
-        return facts.letter_of(saga["awaiting"], among)
-    reply = facts.trail.reply
-    return facts.letter_of(reply["message_id"], among) if reply and not facts.trail.returned else None
+    """The newest one of the awaited command or, if that was handled, of its reply."""
+    reply = facts.trail.reply if facts.trail.received else None
+    if facts.trail.returned or (facts.trail.received and not reply):
+        return None
+    message_id = reply["message_id"] if reply else saga["awaiting"]
+    found = [letter for letter in among if letter.headers.get("message-id") == str(message_id)]
+    return max(found, key=lambda letter: letter.headers.get("failed-at", ""), default=None)
 
 
 def _what(facts: Facts, saga: Row) -> str:
@@ -194,27 +184,3 @@ def _said(letter: Letter) -> str:
 def _error(letter: Letter) -> str:
     """Its first line, as much as a screen has room for; `dlq show` has it all."""
     return shorten(letter.headers.get("error", "?").partition("\n")[0], 160, placeholder=" ...")
-
-
-def _show(letter: Letter) -> str:
-    return SHOW.format(place=letter.place)
-
-
-def _drop(letter: Letter) -> str:
-    return f"""make dlq ARGS='drop {letter.place} --by NAME --why "..."'"""
-
-
-def _operator(facts: Facts, saga: Row, action: str) -> str:
-    return OPERATOR.format(url=facts.orchestrator, saga=saga["saga_id"], action=action)
-
-
-def choices(facts: Facts) -> Iterator[str]:
-    """What an operator may do instead of waiting, as `saga.decide` allows it."""
-    saga = facts.saga
-    if saga is None or not facts.running or ORCHESTRATOR in facts.unready:
-        return
-    yield f"{_operator(facts, saga, 'retry')}   # sends it again now"
-    if saga["direction"] == Direction.FORWARD and saga["position"] <= CHECKOUT.pivot:
-        yield "the same with /cancel   # undoes the saga"
-    if saga["needs_attention"]:
-        yield "the same with /resolve   # ends it, as settled by hand"

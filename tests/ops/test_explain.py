@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from tests.ops.sagas import assert_step, begin, hold, refused_by_the_database, saga_of
 from tests.ops.shell import open_letters, ops, signed
@@ -156,6 +157,20 @@ async def test_a_foreign_clients_order_is_shown(databases: Databases) -> None:
     )
     await explained(order_id, "a foreign client has made it", "PENDING")
     await databases.order.execute("delete from orders where order_id = $1", order_id)
+
+
+async def test_a_database_that_is_away_is_said_and_the_rest_is_shown(
+    http: httpx.AsyncClient, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = (await checkout(http, user))["orderId"]
+    monkeypatch.setenv("PAYMENT_SERVICE_PGHOST", "127.0.0.9")
+    out = await explained(order_id, "Not read: the database of payment-service (", "COMPLETED", "RESERVED")
+    assert "They agree" not in out
+    monkeypatch.setenv("SAGA_ORCHESTRATOR_PGHOST", "127.0.0.9")
+    await explained(order_id, "the orchestrator's database cannot be read", "found by order id", "CONFIRMED")
+    done = await ops("explain", user)
+    assert (done.code, done.out) == (1, "")
+    assert "Not read: the database of saga-orchestrator (" in done.error
 
 
 async def test_what_nobody_knows_exits_1_and_says_what_may_be_asked() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ops.explain.facts import KAFKA, Trail
-from ops.explain.stuck import Stop, choices, stopped
+from ops.explain.stuck import Stop, stopped
+from ops.explain.todo import choices
 from ops.explain.way import way
 from saga_orchestrator.instance import Cancel
 from saga_orchestrator.messages import InventoryReserved, OrderConfirmed, OrderCreated, PaymentCharged

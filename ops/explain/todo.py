@@ -1,0 +1,60 @@
+"""The commands to run next, as they can be pasted into a shell."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ops.explain.facts import ORCHESTRATOR, Facts, Row
+from ops.letters import Letter
+from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.instance import Direction
+
+STATUS: Final = "make status   # with Docker: docker compose ps; `make up`, `docker compose up -d`: starts what is down"
+
+
+def again(facts: Facts) -> str:
+    """For what is under way."""
+    return f"make explain ID='{facts.asked}'   # in a few seconds"
+
+
+def logs(service: str) -> str:
+    """Of a service, or of Kafka."""
+    return f"make logs SERVICE={service.lower()}   # with Docker: docker compose logs {service.lower()}"
+
+
+def restart(service: str) -> str:
+    """Ends a process that stands still; supervisord or Docker starts it again."""
+    return f".venv/bin/python -m local kill {service}   # it starts anew; with Docker: docker compose restart {service}"
+
+
+def show(letter: Letter) -> str:
+    """All about a dead letter."""
+    return f'make dlq ARGS="show {letter.place}"'
+
+
+def redrive(letter: Letter) -> str:
+    """Sends it once more."""
+    return f"""make dlq ARGS='redrive {letter.place} --by NAME --why "..."'   # when the cause is mended"""
+
+
+def drop(letter: Letter) -> str:
+    """Gives it up."""
+    return f"""make dlq ARGS='drop {letter.place} --by NAME --why "..."'"""
+
+
+def operator(facts: Facts, saga: Row, action: str) -> str:
+    """An operator's action; it needs the token that the orchestrator was started with."""
+    url = f"{facts.orchestrator}/sagas/{saga['saga_id']}/{action}"
+    headers = "-H 'Authorization: Bearer TOKEN' -H 'Content-Type: application/json'"
+    return f"""curl -sS -X POST {url} {headers} -d '{{"reason":"..."}}'"""
+
+
+def choices(facts: Facts) -> Iterator[str]:
+    """What an operator may do instead of waiting, as `saga.decide` allows it."""
+    saga = facts.saga
+    if saga is None or not facts.running or ORCHESTRATOR in facts.unready:
+        return
+    yield f"{operator(facts, saga, 'retry')}   # sends it again now"
+    if saga["direction"] == Direction.FORWARD and saga["position"] <= CHECKOUT.pivot:
+        yield "the same with /cancel   # undoes the saga"
+    if saga["needs_attention"]:
+        yield "the same with /resolve   # ends it, as settled by hand"
