@@ -72,12 +72,13 @@ def _next(facts: Facts, saga: Row) -> Iterator[str]:
         yield f"Without a reply {by}{end}."
         return
     yield f"Without a reply {by}it is sent again, under the same id."
+    last = when(_last(saga), facts.now)
     if undoes:
-        yield f"When try {step.tries} has no reply either, at about {when(_last(saga), facts.now)}, {end}."
+        yield f"When try {step.tries} has no reply either, at about {last}, {end}."
     elif saga["needs_attention"]:
         yield f"So for ever, every {span(step.wait(attempt))}, until a reply comes or an operator resolves it."
     else:
-        yield f"So for ever; without a reply to try {step.tries}, at about {when(_last(saga), facts.now)}, it is flagged."
+        yield f"So for ever; without a reply to try {step.tries}, at about {last}, it is flagged."
 
 
 def _undos(position: int) -> list[str]:
