@@ -126,7 +126,7 @@ bench-growth: $(STAMP) ## cost while 1,000 to 1,000,000 sagas are stored; memory
 bench-docs: $(STAMP) ## put the last results into docs/performance.md and docs/scaling.md
 	@$(BIN)/python -m bench docs
 
-explain: $(STAMP) ## what became of a checkout, or where it is stuck (ID=a saga, order or message id, or an idempotency key)
+explain: $(STAMP) ## tell what became of a checkout, or where it is stuck (ID=saga, order or message id, or an Idempotency-Key)
 	@$(BIN)/python -m ops explain $(ARGS) -- "$(ID)"
 
 dlq: $(STAMP) ## look at dead letters, send them again, drop them (ARGS="list", "show PLACE", "redrive --help")
