@@ -32,7 +32,7 @@ class SignalName(StrEnum):
 
 
 OnlyInfra = Annotated[bool, typer.Option("--only-infra", help="Postgres, Kafka and the topics, without the services.")]
-Replicas = Annotated[int, typer.Option(min=1, help="How many of each service; each listens 100 ports above the one before.")]
+Replicas = Annotated[int, typer.Option(min=1, help="How many of each service, 100 ports apart.")]
 
 
 @app.callback()
