@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.resources import files
@@ -68,6 +68,19 @@ def page(template: str, status: int = HTTPStatus.OK, **content: Any) -> Response
     return HTMLResponse(environment.get_template(template).render(now=now, **content), status, HEADERS)
 
 
+def saga_page(definition: Saga, saga: SagaInstance, events: Sequence[EventView]) -> Response:
+    """One saga with its log, in words, as a diagram and as a table."""
+    return page(
+        "saga.html",
+        saga=saga,
+        events=events,
+        words=in_words(definition, saga),
+        awaited=awaited(definition, saga),
+        since=next((event.at for event in events if event.message_id == saga.awaiting), None),
+        drawing=draw(definition, saga, events),
+    )
+
+
 class Pages(APIRoute):
     """A route whose errors are pages too."""
 
@@ -111,14 +124,6 @@ def routes(pool: Pool, definition: Saga) -> APIRouter:
         saga = await find(saga_id)
         log = await queries.find_log(pool, saga_id)
         events = [EventView(**{**entry, "body": orjson.loads(entry["body"])}) for entry in log]
-        return page(
-            "saga.html",
-            saga=saga,
-            events=events,
-            words=in_words(definition, saga),
-            awaited=awaited(definition, saga),
-            since=next((event.at for event in events if event.message_id == saga.awaiting), None),
-            drawing=draw(definition, saga, events),
-        )
+        return saga_page(definition, saga, events)
 
     return router

@@ -14,7 +14,7 @@ from saga_orchestrator.definition import Saga, SagaCommand, Start
 from saga_orchestrator.instance import Cancel, Direction, Kind, Resolve, Retry, SagaInstance, TimedOut
 from saga_orchestrator.views import EventView
 
-LEFT, LANE, TOP, ROW = 84, 136, 44, 32
+LEFT, LANE, TOP, ROW = 84, 116, 44, 32
 LONGEST_LABEL = 60
 CUSTOMER, OPERATOR, ORCHESTRATOR = "customer", "operator", "orchestrator"
 

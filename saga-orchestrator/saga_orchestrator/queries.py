@@ -147,7 +147,8 @@ async def find_page(
             select {COLUMNS}, row_number() over (order by created_at desc, saga_id desc) as place
             from {looked_at} as sagas where (created_at, saga_id) < ($1, $2)
             order by created_at desc, saga_id desc limit {LOOKED_THROUGH}
-        ) as looked_at where {wanted} or place = {LOOKED_THROUGH} order by place limit {PAGE + 1}""",
+        ) as looked_at where {wanted} or place = {LOOKED_THROUGH}
+        order by created_at desc, saga_id desc limit {PAGE + 1}""",
         *before,
     )
     page = rows[:PAGE]
