@@ -1,84 +1,24 @@
-"""HTTP for people: the latest sagas, and one saga with its log as a diagram. It only reads."""
+"""HTTP for browsers: the latest sagas, and one saga with its log as a diagram. It only reads."""
 
-import base64
-import hashlib
-from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.problems import Refused, problem_of
 from saga_orchestrator import queries
 from saga_orchestrator.definition import Saga
-from saga_orchestrator.drawing import age, awaited, draw, in_words
+from saga_orchestrator.drawing import awaited
 from saga_orchestrator.instance import SagaInstance
-from saga_orchestrator.messages import checkout_of
+from saga_orchestrator.pages import page, saga_page
 from saga_orchestrator.queries import Show
 from saga_orchestrator.views import EventView
-
-TEMPLATES = files("saga_orchestrator") / "templates"
-STYLE = (TEMPLATES / "style.css").read_text()
-SCRIPT = (TEMPLATES / "refresh.js").read_text()
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}; connect-src 'self'; img-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-
-environment = Environment(
-    loader=PackageLoader("saga_orchestrator"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-environment.globals |= {
-    "style": Markup(STYLE),
-    "script": Markup(SCRIPT),
-    "page_size": queries.PAGE,
-    "looked_through": queries.LOOKED_THROUGH,
-}
-environment.filters |= {"age": age, "checkout": checkout_of, "json": lambda value: orjson.dumps(value).decode()}
-
-
-def page(template: str, status: int = HTTPStatus.OK, **content: Any) -> Response:
-    """A template as an answer that nothing may be slipped into."""
-    now = datetime.now(UTC)
-    return HTMLResponse(environment.get_template(template).render(now=now, **content), status, HEADERS)
-
-
-def saga_page(definition: Saga, saga: SagaInstance, events: Sequence[EventView]) -> Response:
-    """One saga with its log, in words, as a diagram and as a table."""
-    return page(
-        "saga.html",
-        saga=saga,
-        events=events,
-        words=in_words(definition, saga),
-        awaited=awaited(definition, saga),
-        since=next((event.at for event in events if event.message_id == saga.awaiting), None),
-        drawing=draw(definition, saga, events),
-    )
 
 
 class Pages(APIRoute):

@@ -83,8 +83,8 @@ async def test_one_that_needs_somebody_is_on_the_first_page_however_old(crowded:
         (Show.ALL, 2 * PAGE),
         (Show.COMPLETED, 2 * PAGE),
         (Show.FAILED, LOOKED_THROUGH + PAGE),  # there is none
-        (Show.RUNNING, 1),
-        (Show.ATTENTION, 1),
+        (Show.RUNNING, PAGE),
+        (Show.ATTENTION, PAGE),
     ],
 )
 async def test_a_page_reads_no_more_however_many_are_stored(crowded: Pool, show: Show, most: int) -> None:
@@ -95,7 +95,7 @@ async def test_a_page_reads_no_more_however_many_are_stored(crowded: Pool, show:
 
 async def test_counting_reads_no_more_however_many_are_stored(crowded: Pool) -> None:
     await crowded.execute(FLAG, OLDEST)
-    async with rows_read(crowded, most=LOOKED_THROUGH + 2) as pool:
+    async with rows_read(crowded, most=LOOKED_THROUGH + PAGE) as pool:
         assert await queries.count_sagas(pool) == {
             Show.RUNNING: 1,
             Show.ATTENTION: 1,

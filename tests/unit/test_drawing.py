@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import pytest
 
-from saga_orchestrator import dashboard
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.definition import Saga, SagaCommand, Step
 from saga_orchestrator.drawing import Arrow, Drawing, Look, age, awaited, draw, in_words
@@ -21,6 +20,7 @@ from saga_orchestrator.messages import (
     PaymentFailed,
     PaymentRefunded,
 )
+from saga_orchestrator.pages import saga_page
 from saga_orchestrator.views import EventView
 from tests.unit.runs import NOW, REASON, SAGA, Run, begin, reachable, reached, reply
 
@@ -57,7 +57,7 @@ def looks(drawing: Drawing) -> list[Look]:
 
 
 def rendered(run: Run) -> str:
-    return bytes(dashboard.saga_page(CHECKOUT, run.saga, events_of(run)).body).decode()
+    return bytes(saga_page(CHECKOUT, run.saga, events_of(run)).body).decode()
 
 
 def test_a_checkout_that_goes_well_is_a_conversation_with_every_participant() -> None:
