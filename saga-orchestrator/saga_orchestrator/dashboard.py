@@ -12,12 +12,12 @@ from fastapi.routing import APIRoute
 
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.problems import Refused, problem_of
-from saga_orchestrator import queries
+from saga_orchestrator import overview, queries
 from saga_orchestrator.definition import Saga
 from saga_orchestrator.drawing import awaited
 from saga_orchestrator.instance import SagaInstance
+from saga_orchestrator.overview import Show
 from saga_orchestrator.pages import page, saga_page
-from saga_orchestrator.queries import Show
 from saga_orchestrator.views import EventView
 
 
@@ -51,10 +51,10 @@ def routes(pool: Pool, definition: Saga) -> APIRouter:
     @router.get("/")
     async def latest(request: Request, show: Show = Show.ALL, before: UUID | None = None) -> Response:
         newer = await find(before) if before else None
-        place = (newer.created_at, newer.saga_id) if newer else queries.NEWEST
-        sagas, older = await queries.find_page(pool, show, place)
+        place = (newer.created_at, newer.saga_id) if newer else overview.NEWEST
+        sagas, older = await overview.find_page(pool, show, place)
         rows = [(saga, awaited(definition, saga)) for saga in sagas]
-        counts = await queries.count_sagas(pool)
+        counts = await overview.count_sagas(pool)
         return page(
             "sagas.html", rows=rows, older=older, newer=newer, show=show, counts=counts, base_url=request.base_url
         )

@@ -17,7 +17,7 @@ from saga_orchestrator.definition import Saga
 from saga_orchestrator.drawing import age, awaited, draw, in_words
 from saga_orchestrator.instance import SagaInstance
 from saga_orchestrator.messages import checkout_of
-from saga_orchestrator.queries import LOOKED_THROUGH
+from saga_orchestrator.overview import LOOKED_THROUGH
 from saga_orchestrator.views import EventView
 
 TEMPLATES = files("saga_orchestrator") / "templates"
@@ -52,7 +52,7 @@ environment.filters |= {"age": age, "checkout": checkout_of, "json": lambda valu
 
 def page(template: str, status: int = HTTPStatus.OK, **content: Any) -> Response:
     """A template, filled in: whatever is put into it stays text."""
-    now = datetime.now(UTC)
+    now = datetime.now(UTC)  # noqa: TID251 -- for people
     return HTMLResponse(environment.get_template(template).render(now=now, **content), status, HEADERS)
 
 

@@ -1,9 +1,6 @@
 """The SQL of the orchestrator; one statement a function."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +12,6 @@ from saga_orchestrator.messages import StartCheckout, checkout_of
 
 COLUMNS = """saga_id, start, created_at, status, step, reason, position, direction, awaiting, attempt, deadline,
        needs_attention, seq, version"""
-NAMES = [field.name for field in fields(SagaInstance)]
 LOAD = f"""
 select {COLUMNS}
 from sagas where saga_id = any($1)"""
@@ -23,31 +19,6 @@ from sagas where saga_id = any($1)"""
 AFTER_ALL = 2**31 - 1
 MOST_ENTRIES = 200
 """Of a log at once: that of a saga which is tried for ever grows for ever."""
-
-PAGE = 50
-LOOKED_THROUGH = 1_000
-"""Sagas that a page or a count looks at, however many are stored: nobody pays for an index of what has ended."""
-NEWEST = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
-
-
-class Show(StrEnum):
-    """Which sagas."""
-
-    ALL = "ALL"
-    RUNNING = "RUNNING"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    ATTENTION = "ATTENTION"
-
-
-SOURCES = {
-    Show.ALL: ("sagas", "true"),
-    Show.RUNNING: (f"(select {COLUMNS} from sagas where status = 'RUNNING' offset 0)", "true"),
-    Show.COMPLETED: ("sagas", "status = 'COMPLETED'"),
-    Show.FAILED: ("sagas", "status = 'FAILED'"),
-    Show.ATTENTION: (f"(select {COLUMNS} from sagas where needs_attention is not null offset 0)", "true"),
-}
-"""What is looked at, and what of it is shown. The few that run have indexes; `offset 0` has them read first."""
 
 INSERT_SAGAS = """
 insert into sagas (saga_id, status, step, reason, position, direction, awaiting, attempt, deadline, needs_attention,
@@ -133,44 +104,6 @@ async def find_log(pool: Pool, saga_id: UUID, before: int = AFTER_ALL) -> list[d
         MOST_ENTRIES,
     )
     return [dict(row) for row in reversed(rows)]
-
-
-async def find_page(
-    pool: Pool, show: Show, before: tuple[datetime, UUID] = NEWEST
-) -> tuple[list[SagaInstance], UUID | None]:
-    """The newest of these sagas that are older than that, and the one before which to look for more, if any."""
-    looked_at, wanted = SOURCES[show]
-    rows = await database.read(
-        pool,
-        f"""
-        select *, {wanted} as wanted from (
-            select {COLUMNS}, row_number() over (order by created_at desc, saga_id desc) as place
-            from {looked_at} as sagas where (created_at, saga_id) < ($1, $2)
-            order by created_at desc, saga_id desc limit {LOOKED_THROUGH}
-        ) as looked_at where {wanted} or place = {LOOKED_THROUGH}
-        order by created_at desc, saga_id desc limit {PAGE + 1}""",
-        *before,
-    )
-    page = rows[:PAGE]
-    more = len(rows) > PAGE or (rows and rows[-1]["place"] == LOOKED_THROUGH)
-    sagas = [read({name: row[name] for name in NAMES}) for row in page if row["wanted"]]
-    return sagas, page[-1]["saga_id"] if more else None
-
-
-async def count_sagas(pool: Pool) -> dict[Show, int]:
-    """How many run and need attention, at most `LOOKED_THROUGH` each; how the latest `LOOKED_THROUGH` have ended."""
-    (counts,) = await database.read(
-        pool,
-        f"""
-        with running as (select from sagas where status = 'RUNNING' limit {LOOKED_THROUGH}),
-             attention as (select from sagas where needs_attention is not null limit {LOOKED_THROUGH}),
-             latest as (select status from sagas order by created_at desc limit {LOOKED_THROUGH})
-        select (select count(*) from running) as "RUNNING", (select count(*) from attention) as "ATTENTION",
-               count(*) filter (where status = 'COMPLETED') as "COMPLETED",
-               count(*) filter (where status = 'FAILED') as "FAILED"
-        from latest""",
-    )
-    return {Show(name): count for name, count in counts.items()}
 
 
 async def find_overdue(pool: Pool, most: int, furthest_seconds: float) -> list[TimedOut]:

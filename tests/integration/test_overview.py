@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from chassis.database import Pool
-from saga_orchestrator import queries
-from saga_orchestrator.queries import LOOKED_THROUGH, PAGE, Show
+from saga_orchestrator import overview, queries
+from saga_orchestrator.overview import LOOKED_THROUGH, PAGE, Show
 
 STORED = 20_000
 OLDEST = UUID(int=1)
@@ -35,9 +35,9 @@ async def crowded(sagas: Pool) -> Pool:
 async def all_of(pool: Pool, show: Show) -> list[UUID]:
     """From page to page, to the last."""
     found: list[UUID] = []
-    place = queries.NEWEST
+    place = overview.NEWEST
     while True:
-        page, older = await queries.find_page(pool, show, place)
+        page, older = await overview.find_page(pool, show, place)
         found += [saga.saga_id for saga in page]
         if older is None:
             return found
@@ -73,7 +73,7 @@ async def test_the_only_failed_one_is_found_behind_very_many_others(crowded: Poo
 @pytest.mark.parametrize("show", [Show.RUNNING, Show.ATTENTION])
 async def test_one_that_needs_somebody_is_on_the_first_page_however_old(crowded: Pool, show: Show) -> None:
     await crowded.execute(FLAG, OLDEST)
-    page, older = await queries.find_page(crowded, show)
+    page, older = await overview.find_page(crowded, show)
     assert ([saga.saga_id for saga in page], older) == ([OLDEST], None)
 
 
@@ -90,13 +90,13 @@ async def test_one_that_needs_somebody_is_on_the_first_page_however_old(crowded:
 async def test_a_page_reads_no_more_however_many_are_stored(crowded: Pool, show: Show, most: int) -> None:
     await crowded.execute(FLAG, OLDEST)
     async with rows_read(crowded, most) as pool:
-        await queries.find_page(pool, show)
+        await overview.find_page(pool, show)
 
 
 async def test_counting_reads_no_more_however_many_are_stored(crowded: Pool) -> None:
     await crowded.execute(FLAG, OLDEST)
     async with rows_read(crowded, most=LOOKED_THROUGH + PAGE) as pool:
-        assert await queries.count_sagas(pool) == {
+        assert await overview.count_sagas(pool) == {
             Show.RUNNING: 1,
             Show.ATTENTION: 1,
             Show.COMPLETED: LOOKED_THROUGH,
@@ -106,4 +106,4 @@ async def test_counting_reads_no_more_however_many_are_stored(crowded: Pool) -> 
 
 async def test_where_very_many_run_they_are_counted_up_to_a_bound(crowded: Pool) -> None:
     await crowded.execute("update sagas set status = 'RUNNING', awaiting = saga_id, deadline = now()")
-    assert (await queries.count_sagas(crowded))[Show.RUNNING] == LOOKED_THROUGH
+    assert (await overview.count_sagas(crowded))[Show.RUNNING] == LOOKED_THROUGH
