@@ -11,11 +11,12 @@ PACKAGES := chassis order-service payment-service inventory-service saga-orchest
 BIN := .venv/bin
 STAMP := .venv/.ready
 LOCAL := $(BIN)/python -m local
+OWN_PORTS := env -u PORT_OFFSET
 TEST_SETTINGS := OPERATOR_TOKEN=test-operator RETRY_DELAYS_SECONDS='{"5s":1,"30s":2,"5m":3}'
-TEST_STACK := $(TEST_SETTINGS) $(LOCAL) --instance test run --replicas $(REPLICAS)
-GATE_STACK := $(LOCAL) --instance gate --measured run
-BENCH_STACK := $(LOCAL) --instance measured --measured run
-CHAOS_STACK := $(LOCAL) --instance chaos run --only-infra
+TEST_STACK := $(OWN_PORTS) $(TEST_SETTINGS) $(LOCAL) --instance test run --replicas $(REPLICAS)
+GATE_STACK := $(OWN_PORTS) $(LOCAL) --instance gate --measured run
+BENCH_STACK := $(OWN_PORTS) $(LOCAL) --instance measured --measured run
+CHAOS_STACK := $(OWN_PORTS) $(LOCAL) --instance chaos run --only-infra
 CHAOS_LOG := .local/chaos.log
 
 .PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
@@ -94,7 +95,7 @@ test-gate: $(STAMP) ## check by counts, on a fresh stack, that a saga costs no m
 
 test-variants: $(STAMP) ## check that what the benchmark compares with does what it is said to, each on a fresh stack
 	@for variant in textbook floor; do \
-		$(LOCAL) --instance gate run --only-infra $(BIN)/pytest tests/variants/test_$$variant.py || exit 1; done
+		$(OWN_PORTS) $(LOCAL) --instance gate run --only-infra $(BIN)/pytest tests/variants/test_$$variant.py || exit 1; done
 
 audit: $(STAMP) ## check that the four databases agree (ARGS="--json", "--watch 5", "--help")
 	@$(BIN)/python -m audit $(ARGS)
@@ -107,13 +108,13 @@ bench: $(STAMP) ## measure sagas/s, latency and cost per saga on a fresh stack (
 		$(if $(COMPARE),--against $(COMPARE))
 
 bench-textbook: $(STAMP) ## this system, the textbook variant and the floor in turn, three rounds: medians, ratios, targets
-	@$(BIN)/python -m bench versus-textbook
+	@$(OWN_PORTS) $(BIN)/python -m bench versus-textbook
 
 bench-levers: $(STAMP) ## this system with one lever after the other taken out, three rounds: what each of them gives
-	@$(BIN)/python -m bench levers
+	@$(OWN_PORTS) $(BIN)/python -m bench levers
 
 bench-scale: $(STAMP) ## throughput with 1, 2 and 4 of each service, three rounds
-	@$(BIN)/python -m bench scale-out
+	@$(OWN_PORTS) $(BIN)/python -m bench scale-out
 
 bench-gate: $(STAMP) ## ten runs of what test-gate looks at: how far noise goes
 	@$(BENCH_STACK) $(BIN)/python -m bench gate

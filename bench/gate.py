@@ -77,7 +77,7 @@ LIMITS = (
     # Two commands, two replies, and the offsets, which a timer commits once a second for each of three consumers.
     Limit("Kafka messages a saga", lambda cell: cell.kafka["MessagesIn"], at_most=4.9),
     Limit("offset commits a second", lambda cell: per_second(cell, "OffsetCommit"), at_most=3.5),
-    # CPU time is what noise reaches first: two to four times what was seen.
+    # CPU time is what noise reaches first: three and a half to seven times what was seen.
     Limit("services' CPU a saga / calibration", lambda cell: services_cpu(cell) / cell.calibration_ms, at_most=1),
 )
 

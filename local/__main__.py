@@ -32,7 +32,7 @@ class SignalName(StrEnum):
 
 
 OnlyInfra = Annotated[bool, typer.Option("--only-infra", help="Postgres, Kafka and the topics, without the services.")]
-Replicas = Annotated[int, typer.Option(min=1, help="How many of each service; the k-th listens 100*k ports further.")]
+Replicas = Annotated[int, typer.Option(min=1, help="How many of each service, 100 ports apart.")]
 
 
 @app.callback()

@@ -175,3 +175,4 @@ def _show_where_to_look(instance: Instance, console: Console) -> None:
         console.print(f"{instance.url(service)}/docs")
     for service in SERVICES:
         console.print(f'{instance.psql(service.database)} -c "select * from {TABLES[service]}"')
+    console.print(f"\nThese sagas in a browser, each with its log drawn: {instance.url(ORCHESTRATOR)}/")

@@ -51,14 +51,16 @@ async def asking(url: str) -> AsyncIterator[Sagas]:
 def waits(saga: Saga, letter: Letter) -> bool | None:
     """Whether the saga still waits for this command or reply; None where nobody can tell.
 
-    That is where the saga is unknown, and for a reply that does not say which command it answers: a foreign
-    participant's, which the orchestrator matches by saga and kind.
+    That is where the saga is unknown or its last entries tell of no command, and for a reply that does not say which
+    command it answers: a foreign participant's, which the orchestrator matches by saga and kind.
     """
     if "status" not in saga:
         return None
     if saga["status"] != "RUNNING":
         return False
-    awaited = next(event["messageId"] for event in reversed(saga["events"]) if event["kind"] == "SENT")
+    awaited = next((event["messageId"] for event in reversed(saga["events"]) if event["kind"] == "SENT"), None)
+    if awaited is None:
+        return None
     cause = letter.headers.get("causation-id")
     if letter.place.service == "saga-orchestrator":
         return uuid_of(cause) == UUID(awaited) if uuid_of(cause) else None

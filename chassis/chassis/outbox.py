@@ -25,13 +25,15 @@ on conflict (message_id) do update set publish_after = excluded.publish_after, p
 FIND_ANSWERS = f"select {COLUMNS} from outbox where causation_id = any($1::uuid[])"
 
 # Due is also what is further away than any lease: the database's clock has been set back. `materialized`: the planner
-# may repeat a subquery for each row of the outbox, and so lease more than the limit.
+# may repeat a subquery for each row of the outbox, and so lease more than the limit. `not in (select …)` is hashed;
+# `<> all(…)` would compare each row with each id.
 TEND = f"""
 with marked as (
     update outbox set published_at = now() where message_id = any($1::uuid[]) returning 1
 ), due as materialized (
     select message_id as id from outbox
-    where published_at is null and message_id <> all($1::uuid[]) and message_id <> all($6::uuid[])
+    where published_at is null and destination <> all($7::text[])
+        and message_id not in (select unnest($1::uuid[] || $6::uuid[]))
         and (publish_after < now() or publish_after > now() + make_interval(secs => 2 * $4))
     order by publish_after limit $2 for update skip locked
 ), leased as (
@@ -87,13 +89,15 @@ async def find_answers(
 class Lease:
     """How many messages to take, and for how long nobody else may; that doubles with every attempt, up to a limit.
 
-    Not those that are `under_way` already: where a transport is jammed, another replica may send them.
+    Not those that are `under_way` already, nor any for a destination that is `full`: where a transport is jammed,
+    another replica may send them.
     """
 
     rows: int
     seconds: float
     max_seconds: float
     under_way: Collection[UUID] = ()
+    full: Collection[str] = ()
 
 
 async def tend(
@@ -103,7 +107,8 @@ async def tend(
 
     Also how many messages are unsent or unmarked; counting stops at `most`.
     """
-    rows = await pool.fetch(TEND, sorted(sent), lease.rows, lease.seconds, lease.max_seconds, most, lease.under_way)
+    limits = lease.rows, lease.seconds, lease.max_seconds, most
+    rows = await pool.fetch(TEND, sorted(sent), *limits, lease.under_way, lease.full)
     due = (_if_known(row, bodies) for row in rows if row["message_id"])
     return rows[0]["backlog"], [message for message in due if message]
 

@@ -71,7 +71,7 @@ def problem_of(request: Request, error: Exception) -> Response:
         case HTTPException():
             return problem_response(error.status_code, str(error.detail), headers=dict(error.headers or {}))
         case Overloaded() | Unavailable():
-            detail = f"{error}; try again, best with the same Idempotency-Key"
+            detail = f"{error}; try again, with the same id or key"
             later = {"Retry-After": RETRY_AFTER_SECONDS}
             return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=later)
         case ClientDisconnect():

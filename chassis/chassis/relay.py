@@ -59,7 +59,7 @@ class Relay:
     def publish(self, messages: list[Message]) -> None:
         """Send these soon. What does not fit, or fails, stays in the outbox for the sweep."""
         for message in messages:
-            lane = self._lanes.get(message.destination, self._kafka)
+            lane = self._lane(message.destination)
             if message.id in lane.in_flight or not self._room(lane):
                 continue
             lane.in_flight.add(message.id)
@@ -119,6 +119,9 @@ class Relay:
             room = max(self._room(lane) for lane in self._lanes.values())
             await self._tick(min(self._settings.relay_sweep_rows, room))
 
+    def _lane(self, destination: str) -> Lane:
+        return self._lanes.get(destination, self._kafka)
+
     def _room(self, lane: Lane) -> int:
         return max(0, self._settings.relay_pending_max_messages - len(lane.in_flight))
 
@@ -130,7 +133,9 @@ class Relay:
         settings = self._settings
         acknowledged = list(self._acknowledged)
         under_way = [message_id for lane in self._lanes.values() for message_id in lane.in_flight]
-        lease = outbox.Lease(rows, settings.relay_lease_seconds, settings.relay_lease_max_seconds, under_way)
+        destinations = {body.destination for body in self._sends.values()}
+        full = [each for each in destinations if not self._room(self._lane(each))]
+        lease = outbox.Lease(rows, settings.relay_lease_seconds, settings.relay_lease_max_seconds, under_way, full)
         try:
             self._backlog, due = await outbox.tend(
                 self._pool, acknowledged, lease, self._sends, settings.backlog_max_messages

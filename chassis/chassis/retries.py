@@ -65,7 +65,7 @@ class Retries:
             "message-id": str(message_id_of(record, headers)),
             "attempt": str(attempt),
             "error": reason,
-            "failed-at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "failed-at": datetime.now(UTC).isoformat(timespec="milliseconds"),  # noqa: TID251 -- for people
         } | {name: headers[name] for name in KEPT if name in headers}
         await self._produce(topic, record, [(name, value[:LONGEST_HEADER].encode()) for name, value in new.items()])
         crash_point("retry.parked", [topic])

@@ -17,7 +17,7 @@ from chassis.relay import Relay
 from chassis.retries import Retries
 from chassis.transport import KafkaTransport
 from chassis.watchdog import Watchdog
-from saga_orchestrator import api, handlers, operator
+from saga_orchestrator import api, dashboard, handlers, operator
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.deadlines import Deadlines
 from saga_orchestrator.handlers import Checkout, Checkouts
@@ -56,6 +56,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with relay.running(), loops, consumer.running():
             app.include_router(api.routes(batcher, waiters, pool, settings, relay.admit, comes_here))
             app.include_router(operator.routes(batcher, settings))
+            app.include_router(dashboard.routes(pool, definition))
             app.include_router(health.routes(pool, broker=kafka.answers, consumer=consumer.health))
             yield
 

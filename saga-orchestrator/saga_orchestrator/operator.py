@@ -52,7 +52,7 @@ def routes(batcher: Batcher[Checkout], settings: Settings) -> APIRouter:
         if not settings.operator_token:
             raise Refused(HTTPStatus.FORBIDDEN, "operator actions are off: start the orchestrator with OPERATOR_TOKEN")
         wanted = f"Bearer {settings.operator_token}".encode()
-        if not hmac.compare_digest(request.headers.get("authorization", "").encode(), wanted):
+        if not hmac.compare_digest(request.headers.get("authorization", "").encode("latin-1"), wanted):
             raise Refused(HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer and the operator token")
 
     router = APIRouter(dependencies=[Depends(authorize)], tags=["operator"])

@@ -10,9 +10,10 @@ from chassis.writes import Write
 from saga_orchestrator.instance import Direction, LogEntry, SagaInstance, Status, TimedOut
 from saga_orchestrator.messages import StartCheckout, checkout_of
 
-LOAD = """
-select saga_id, start, created_at, status, step, reason, position, direction, awaiting, attempt, deadline,
-       needs_attention, seq, version
+COLUMNS = """saga_id, start, created_at, status, step, reason, position, direction, awaiting, attempt, deadline,
+       needs_attention, seq, version"""
+LOAD = f"""
+select {COLUMNS}
 from sagas where saga_id = any($1)"""
 
 AFTER_ALL = 2**31 - 1

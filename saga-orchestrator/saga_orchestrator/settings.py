@@ -30,5 +30,5 @@ class Settings(ChassisSettings):
     order_call_timeout_seconds: Duration = 5.0
     order_calls_parallel: Count = Field(4, description="requests to the order service at once")
     order_call_max_commands: Count = Field(
-        50, le=100, description="in one of them; its MAX_BODY_BYTES has room for the longest"
+        50, le=100, description="in one of them; its MAX_BODY_BYTES has room for 50 of the longest"
     )

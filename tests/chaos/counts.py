@@ -13,6 +13,7 @@ from tests.chaos.processes import Process
 
 LOOK_EVERY_SECONDS = 1
 ASSIGNED = re.compile(rb"partitions assigned")
+DIED = re.compile(rb".*a background loop died.*")
 
 FROM_LOGS = """
 select
@@ -66,11 +67,20 @@ class Lives:
         """How often one was given partitions anew while it lived on."""
         return sum(map(self._rebalances_of, self._processes))
 
+    @property
+    def bugs(self) -> list[bytes]:
+        """What ended a process from within; only a consumer that stands still may."""
+        died = [line for process in self._processes for line in DIED.findall(self._said(process))]
+        return [line for line in died if b"ConsumerStuck" not in line]
+
     def _rebalances_of(self, process: Process) -> int:
+        assigned = len(ASSIGNED.findall(self._said(process)))
+        return max(0, assigned - (process.starts - self._starts[process.name]))
+
+    def _said(self, process: Process) -> bytes:
         with process.log.open("rb") as log:
             log.seek(self._logs[process.name])
-            assigned = len(ASSIGNED.findall(log.read()))
-        return max(0, assigned - (process.starts - self._starts[process.name]))
+            return log.read()
 
 
 async def from_logs(orchestrator_db: "asyncpg.Pool[asyncpg.Record]", since: datetime) -> dict[str, int]:

@@ -57,6 +57,8 @@ class Proxy:
         self._way = Way.OPEN
         self._changed = asyncio.Condition()
         self._connections: set[Connection] = set()
+        self.taken = 0
+        """How many connections have come this way."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -90,6 +92,7 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection([writer], silent=self._way is Way.SILENT)
         self._connections.add(connection)
+        self.taken += 1
         with suppress(OSError):
             if self._way is Way.RESET:
                 connection.cut()

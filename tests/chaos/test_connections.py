@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from local.instance import ORDER
 from tests.chaos.forms import EXTENT
 from tests.chaos.proxy import Way
 from tests.chaos.soak import SETTINGS, proxied, through_proxies
@@ -34,3 +35,5 @@ async def test_whatever_becomes_of_the_connections_every_checkout_ends(way: Way)
                 await asyncio.sleep(SECONDS)  # how long it lasts is what is tested
             await history.grows(5 * CALLERS, within=60)
         await assert_all_well(system, history)
+        missed = {proxy.name for proxy in proxies if not proxy.taken}
+        assert missed == {f"the way to {ORDER.name}-2"}, "a service has gone past its proxy"

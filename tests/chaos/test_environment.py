@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
+from uuid import UUID
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.chaos.faults import assert_members, broken, connections_cut, log_lost
 from tests.chaos.processes import HERE, Process
 from tests.chaos.scenarios import IMPATIENT, PAYMENT_TIMEOUT
 from tests.chaos.system import System, running
-from tests.chaos.verdict import assert_all_well, assert_audit_is_clean
+from tests.chaos.verdict import assert_all_well, assert_audit_is_clean, assert_none_parked
 from tests.ops.sagas import hold
 from tests.ops.shell import ops
 from tests.support.eventually import eventually
@@ -47,6 +48,8 @@ async def test_services_whose_clocks_are_ten_minutes_wrong_keep_their_deadlines(
         async with load(system.http, CALLERS) as history:
             await history.grows(5 * CALLERS)
         saga_id = await PAYMENT_TIMEOUT.play(system)
+        began = datetime.fromtimestamp((UUID(saga_id).int >> 80) / 1000, UTC)  # the orchestrator's clock, in a UUIDv7
+        assert abs(datetime.now(UTC) - began) > timedelta(seconds=TEN_MINUTES / 2), "its clock was not wrong"
         await system.ended(saga_id)
         assert (await system.saga(saga_id))["step"] in PAYMENT_TIMEOUT.ends
         await system.agree([saga_id])
@@ -95,6 +98,7 @@ async def test_databases_that_end_all_connections_again_and_again_lose_nothing(s
             await eventually(lambda: assert_many(cuts), within=60)
         await history.grows(2 * CALLERS, within=60)
     await assert_all_well(system, history)
+    await assert_none_parked(system)
 
 
 @pytest.mark.proves("kafka-log-lost")

@@ -8,7 +8,7 @@ from local.instance import Service
 from tests.chaos.forms import EXTENT
 from tests.chaos.infra import KAFKA, away, kill
 from tests.chaos.system import System
-from tests.chaos.verdict import assert_all_well
+from tests.chaos.verdict import assert_all_well, assert_none_parked
 from tests.support.load import load
 
 CALLERS = 16
@@ -25,6 +25,7 @@ async def test_with_kafka_killed_and_away_under_load_checkouts_are_accepted_and_
         await history.grows(2 * CALLERS, within=90)
     await system.ended(accepted)
     await assert_all_well(system, history)
+    await assert_none_parked(system)
 
 
 @pytest.mark.proves("postgres-killed")
@@ -36,3 +37,4 @@ async def test_a_postgres_that_is_killed_under_load_loses_nothing(system: System
         await system.database(service).expire_connections()
         await history.grows(5 * CALLERS, within=90)
     await assert_all_well(system, history)
+    await assert_none_parked(system)

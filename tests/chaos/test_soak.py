@@ -61,6 +61,7 @@ async def test_whatever_breaks_under_load_every_checkout_ends_and_the_books_agre
     counts |= {"duplicates removed": lives.duplicates, "rebalances": lives.rebalances}
     counts |= {"dead letters": len(letters.found), "redrives": redriven}
     console.print(summary(counts, soak, histories))
+    assert lives.bugs == []
     assert [name for name, count in counts.items() if not count] == [], "the run has proved nothing"
     assert {kind.name for kind in all_kinds} == soak.suffered.keys(), "some kind of fault did not happen"
 

@@ -23,6 +23,12 @@ async def assert_all_well(system: System, history: History) -> None:
     await assert_audit_is_clean()
 
 
+async def assert_none_parked(system: System) -> None:
+    """No message was blamed for what its server did: such errors count against nobody."""
+    parked = {p.name: await p.metric("parked_messages_total") for p in system.processes.values()}
+    assert set(parked.values()) == {0}, parked
+
+
 async def assert_audit_is_clean(only: str = ALL_BUT_DEAD_LETTERS, *options: str) -> None:
     """Exit 0, once nothing is on its way any more."""
     code, report = await audit("--only", only, "--quiesced", *options)

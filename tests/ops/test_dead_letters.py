@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -86,7 +87,8 @@ async def test_a_repaired_message_has_its_effect_once_whatever_dies_and_however_
         assert [tuple(payment) for payment in payments] == [("CHARGED", 1)]
 
     died = await signed(*redrive, crash_at="redrive.sent")
-    assert died.code < 0
+    assert died.code == -signal.SIGKILL
+    assert "crash point redrive.sent" in died.error
     await eventually(assert_charged_once)
     assert await letter_of(letter["messageId"]) == letter
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from tests.support.eventually import eventually
 from tests.support.stack import HOST, OFFSET
 
 
@@ -66,7 +67,13 @@ async def connect() -> AsyncIterator[Databases]:
 
 @asynccontextmanager
 async def nothing_written(databases: Databases) -> AsyncIterator[None]:
-    """Inside this block no row may appear in any database."""
+    """Inside this block no row may appear in any database, once what other tests began has ended."""
+
+    async def all_ended() -> None:
+        running = "select count(*) from sagas where status = 'RUNNING' and needs_attention is null"
+        assert await databases.orchestrator.fetchval(running) == 0
+
+    await eventually(all_ended)
     before = await _row_counts(databases)
     yield
     assert await _row_counts(databases) == before, "a row was written"

@@ -52,10 +52,15 @@ class Run:
         assert self.saga.awaiting is not None
         return TimedOut(saga_id=SAGA, awaiting=self.saga.awaiting, attempt=self.saga.attempt, seq=self.saga.seq)
 
+    @property
+    def next_at(self) -> datetime:
+        """When the next message comes."""
+        return NOW + timedelta(seconds=self.saga.seq)
+
     def on(self, body: Body, causation_id: UUID | None = None) -> "Run":
         """What is after this message."""
         message = Message(body, uuid4(), causation_id)
-        made = decide(CHECKOUT, self.saga, message, NOW + timedelta(seconds=self.saga.seq), uuid4())
+        made = decide(CHECKOUT, self.saga, message, self.next_at, uuid4())
         return Run(made.saga, made.outgoing[0] if made.outgoing else self.sent, self.log + made.log)
 
     def answered(self, kind: type[Body]) -> "Run":

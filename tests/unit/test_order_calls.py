@@ -1,4 +1,4 @@
-"""What the orchestrator puts into a request is what the order service reads out of it."""
+"""What the orchestrator puts into a request is what the order service reads out of it, and what its answer means."""
 
 from decimal import Decimal
 from typing import Any
@@ -9,12 +9,22 @@ import pytest
 from asyncpg.pgproto import pgproto
 
 import order_service.messages as order
+from chassis.errors import Undeliverable
 from chassis.messages import Message
 from order_service.batch import Enveloped
 from order_service.orders import Command
 from order_service.settings import Settings as OrderSettings
-from saga_orchestrator.messages import CancelOrder, ConfirmOrder, CreateOrder
-from saga_orchestrator.order_client import enveloped
+from saga_orchestrator.definition import SagaCommand
+from saga_orchestrator.messages import (
+    CancelOrder,
+    ConfirmOrder,
+    CreateOrder,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderCreated,
+    OrderRejected,
+)
+from saga_orchestrator.order_client import Answer, enveloped, reply_to
 from saga_orchestrator.settings import Settings
 
 IDS: dict[str, Any] = {"saga_id": uuid4(), "order_id": uuid4()}
@@ -48,3 +58,33 @@ def test_the_longest_request_is_not_too_long_for_the_order_service() -> None:
     commands = [enveloped(longest)] * Settings().order_call_max_commands
 
     assert len(b"[%b]" % b",".join(commands)) <= OrderSettings().max_body_bytes
+
+
+CREATE, CONFIRM, CANCEL = CreateOrder(**IDS, **CONTENT), ConfirmOrder(**IDS), CancelOrder(**IDS, **CONTENT)
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "body", "reply"),
+    [
+        (CREATE, 201, {"status": "PENDING"}, OrderCreated),
+        (CREATE, 200, {"status": "CONFIRMED"}, OrderCreated),
+        (CREATE, 200, {"status": "CANCELLED"}, OrderRejected),
+        (CREATE, 409, {"detail": "another content"}, OrderRejected),
+        (CREATE, 422, {}, OrderRejected),
+        (CONFIRM, 200, {}, OrderConfirmed),
+        (CANCEL, 200, {}, OrderCancelled),
+    ],
+)
+def test_an_answer_of_the_order_service_is_this_reply(
+    command: SagaCommand, status: int, body: dict[str, Any], reply: type
+) -> None:
+    assert type(reply_to(Message.new(command), Answer(status=status, body=body))) is reply
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [(CREATE, 503), (CREATE, 404), (CREATE, 302), (CONFIRM, 404), (CONFIRM, 409), (CANCEL, 409), (CANCEL, 500)],
+)
+def test_any_other_answer_leaves_the_outcome_unknown(command: SagaCommand, status: int) -> None:
+    with pytest.raises(Undeliverable, match=str(status)):
+        reply_to(Message.new(command), Answer(status=status, body={}))

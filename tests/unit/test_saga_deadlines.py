@@ -1,14 +1,16 @@
 """How long a command may stay unanswered, and what becomes of the saga that waits for it."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
+from chassis.messages import Message
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.definition import LONGEST_WAIT_SECONDS
 from saga_orchestrator.messages import InventoryFailed, OrderCreated, PaymentCharged, PaymentFailed
-from saga_orchestrator.saga import JITTER
-from tests.unit.runs import NOW, Run, begin, reached, reply
+from saga_orchestrator.saga import JITTER, decide
+from tests.unit.runs import NOW, START, Run, begin, reached, reply
 
 CHARGED = (OrderCreated, PaymentCharged)
 ALL_BUT_THE_LAST = [step.yes for step in CHECKOUT.steps[:-1]]
@@ -28,10 +30,19 @@ def test_a_scale_stretches_every_wait(scale: float) -> None:
             assert scaled.wait(attempt) / own.wait(attempt) == pytest.approx(scale)
 
 
-def test_the_deadline_is_a_wait_from_now_and_a_little_more_or_less() -> None:
-    deadline = begin().saga.deadline
-    assert deadline is not None
-    assert abs((deadline - NOW) / CHECKOUT.steps[0].wait(1) - 1) <= JITTER
+def test_the_deadline_of_each_try_is_its_own_wait_from_now_and_a_little_more_or_less() -> None:
+    run, now = begin(), NOW
+    for attempt in range(1, CHECKOUT.steps[0].tries + 1):
+        assert run.saga.attempt == attempt
+        assert run.saga.deadline is not None
+        assert abs((run.saga.deadline - now) / CHECKOUT.steps[0].wait(attempt) - 1) <= JITTER / 2
+        now = run.next_at
+        run = run.on(run.timed_out)
+
+
+def test_sagas_that_began_together_do_not_come_back_together() -> None:
+    commands = [UUID(int=number) for number in range(0, 1000, 100)]
+    assert len({decide(CHECKOUT, None, Message.new(START), NOW, each).saga.deadline for each in commands}) == 10
 
 
 @pytest.mark.parametrize(
