@@ -67,6 +67,14 @@ class WritesWhatNeverWorks(Counters):
         return [touched, *([Write(inbox.INSERT, ([TAKEN],))] if 8 in totals else [])]
 
 
+class WritesNothingForZero(Counters):
+    """Whose addition leaves the row as it is."""
+
+    def decide(self, row: Counter | None, message: Message, now: datetime) -> tuple[Counter, list[Message]]:
+        counter, answers = super().decide(row, message, now)
+        return row if row and row.total == counter.total else counter, answers
+
+
 class HoldsTenAtMost(Counters):
     """A counter that would hold more is refused."""
 
