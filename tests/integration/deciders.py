@@ -85,6 +85,21 @@ class HoldsTenAtMost(Counters):
         return counter, answers
 
 
+class FailsToSave(Counters):
+    """As often as it is told to, with this error."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        super().__init__()
+        self._error = error
+        self._left = times
+
+    def save(self, rows: list[Counter]) -> list[Write]:
+        if self._left:
+            self._left -= 1
+            raise self._error
+        return super().save(rows)
+
+
 class RefusesTwice(Counters):
     """Whatever comes first, and whatever comes second."""
 
