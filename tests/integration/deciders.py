@@ -67,6 +67,14 @@ class WritesWhatNeverWorks(Counters):
         return [touched, *([Write(inbox.INSERT, ([TAKEN],))] if 8 in totals else [])]
 
 
+class WritesNothingForZero(Counters):
+    """Whose addition leaves the row as it is."""
+
+    def decide(self, row: Counter | None, message: Message, now: datetime) -> tuple[Counter, list[Message]]:
+        counter, answers = super().decide(row, message, now)
+        return row if row and row.total == counter.total else counter, answers
+
+
 class HoldsTenAtMost(Counters):
     """A counter that would hold more is refused."""
 
@@ -75,6 +83,21 @@ class HoldsTenAtMost(Counters):
         if counter.total > 10:
             raise OverflowError("11 is too much")
         return counter, answers
+
+
+class FailsToSave(Counters):
+    """As often as it is told to, with this error."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        super().__init__()
+        self._error = error
+        self._left = times
+
+    def save(self, rows: list[Counter]) -> list[Write]:
+        if self._left:
+            self._left -= 1
+            raise self._error
+        return super().save(rows)
 
 
 class RefusesTwice(Counters):

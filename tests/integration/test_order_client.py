@@ -1,10 +1,10 @@
 """The orchestrator's calls of an order service that does not always answer as it should."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import web
@@ -15,65 +15,22 @@ from chassis.messages import Body, Message
 from saga_orchestrator.messages import ConfirmOrder, OrderConfirmed
 from saga_orchestrator.order_client import OrderClient
 from saga_orchestrator.settings import Settings
+from tests.integration.order_services import (
+    Behaviour,
+    Commands,
+    OrderService,
+    fails,
+    forgets_one,
+    knows_no_batches,
+    never_answers,
+    one_is_overloaded,
+    talks_nonsense,
+    well,
+)
 from tests.support.eventually import eventually
 
-Commands = list[dict[str, Any]]
-Behaviour = Callable[[Commands], Awaitable[web.Response]]
-
 MOST = 10
-TIMEOUT_SECONDS = 0.3
-
-
-class OrderService:
-    """Keeps what it was asked, and behaves as it is told to."""
-
-    def __init__(self) -> None:
-        self.asked: list[Commands] = []
-        self.at_once = self.most_at_once = 0
-        self.behave: Behaviour = well
-
-    async def take(self, request: web.Request) -> web.Response:
-        commands: Commands = await request.json()
-        self.asked.append(commands)
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            return await self.behave(commands)
-        finally:
-            self.at_once -= 1
-
-
-def answers(statuses: list[int]) -> web.Response:
-    return web.json_response([{"status": status, "body": {"status": "CONFIRMED"}} for status in statuses], status=207)
-
-
-async def well(commands: Commands) -> web.Response:
-    return answers([200] * len(commands))
-
-
-async def one_is_overloaded(commands: Commands) -> web.Response:
-    return answers([503] + [200] * (len(commands) - 1))
-
-
-async def fails(_: Commands) -> web.Response:
-    return web.Response(status=500, text="out of order")
-
-
-async def forgets_one(commands: Commands) -> web.Response:
-    return answers([200] * (len(commands) - 1))
-
-
-async def talks_nonsense(_: Commands) -> web.Response:
-    return web.Response(status=207, text="<html>", content_type="application/json")
-
-
-async def knows_no_batches(_: Commands) -> web.Response:
-    return web.json_response({"detail": "Not Found"}, status=404)
-
-
-async def never_answers(_: Commands) -> web.Response:
-    await asyncio.Event().wait()
-    raise AssertionError
+LONG_SECONDS = 30
 
 
 @pytest.fixture
@@ -82,15 +39,23 @@ async def service() -> OrderService:
 
 
 @asynccontextmanager
-async def calling(service: OrderService, parallel: int = 4) -> AsyncIterator[tuple[OrderClient, list[Body]]]:
-    """A client of this service, and the replies that it brought."""
-    replies: list[Body] = []
+async def calling(
+    service: OrderService,
+    parallel: int = 4,
+    timeout_seconds: float = LONG_SECONDS,
+    refusal: Exception | None = None,
+) -> AsyncIterator[tuple[OrderClient, list[Message]]]:
+    """A client of this service, and the replies that it brought, of which none can be applied if there is a refusal."""
+    replies: list[Message] = []
 
-    def submit(reply: Message) -> "asyncio.Future[None]":
-        replies.append(reply.body)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
-        return done
+    def submit(reply: Message) -> asyncio.Future[None]:
+        replies.append(reply)
+        applied = asyncio.Future[None]()
+        if refusal:
+            applied.set_exception(refusal)
+        else:
+            applied.set_result(None)
+        return applied
 
     app = web.Application()
     app.router.add_post("/orders/batch", service.take)
@@ -100,7 +65,7 @@ async def calling(service: OrderService, parallel: int = 4) -> AsyncIterator[tup
     host, port = runner.addresses[0][:2]
     settings = Settings(
         order_service_url=f"http://{host}:{port}",
-        order_call_timeout_seconds=TIMEOUT_SECONDS,
+        order_call_timeout_seconds=timeout_seconds,
         order_call_max_commands=MOST,
         order_calls_parallel=parallel,
     )
@@ -122,13 +87,22 @@ async def send(client: OrderClient, messages: list[Message]) -> list[Any]:
     return await asyncio.gather(*sent, return_exceptions=True)
 
 
+def told(replies: list[Message]) -> list[tuple[Body, UUID | None]]:
+    """What each says, and in answer to which command."""
+    return [(reply.body, reply.causation_id) for reply in replies]
+
+
+def confirmed(messages: list[Message]) -> list[tuple[Body, UUID | None]]:
+    return [(OrderConfirmed(saga_id=message.key), message.id) for message in messages]
+
+
 async def test_what_waits_together_is_one_request(service: OrderService) -> None:
     messages = confirmations(MOST)
     async with calling(service) as (client, replies):
         outcomes = await send(client, messages)
 
     assert outcomes == [None] * MOST
-    assert replies == [OrderConfirmed(saga_id=message.key) for message in messages]
+    assert told(replies) == confirmed(messages)
     assert [[one["messageId"] for one in commands] for commands in service.asked] == [[str(m.id) for m in messages]]
 
 
@@ -169,15 +143,27 @@ async def test_a_command_that_is_put_off_fails_alone(service: OrderService) -> N
 
     assert isinstance(first, Undeliverable)
     assert others == [None] * (MOST - 1)
-    assert replies == [OrderConfirmed(saga_id=message.key) for message in messages[1:]]
+    assert told(replies) == confirmed(messages[1:])
 
 
-@pytest.mark.parametrize("behaviour", [fails, forgets_one, talks_nonsense, knows_no_batches, never_answers])
+async def test_a_command_whose_reply_cannot_be_applied_fails(service: OrderService) -> None:
+    refusal = RuntimeError("not now")
+    async with calling(service, refusal=refusal) as (client, _):
+        assert await send(client, confirmations(2)) == [refusal, refusal]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "timeout_seconds"),
+    [
+        *((at_once, LONG_SECONDS) for at_once in (fails, forgets_one, talks_nonsense, knows_no_batches)),
+        (never_answers, 1),
+    ],
+)
 async def test_without_an_answer_nothing_is_known_of_any_command_and_the_next_is_sent_as_ever(
-    service: OrderService, behaviour: Behaviour
+    service: OrderService, behaviour: Behaviour, timeout_seconds: float
 ) -> None:
     service.behave = behaviour
-    async with calling(service, parallel=1) as (client, replies):
+    async with calling(service, parallel=1, timeout_seconds=timeout_seconds) as (client, replies):
         outcomes = await send(client, confirmations(3))
         assert all(isinstance(outcome, Exception) for outcome in outcomes)
         assert replies == []

@@ -1,6 +1,5 @@
 """The outbox: what was committed is leased to one sweep at a time until it is marked."""
 
-import asyncio
 from uuid import uuid4
 
 from chassis import outbox
@@ -9,7 +8,6 @@ from chassis.messages import Message, by_type
 from chassis.outbox import Lease
 from chassis.writes import save
 from tests.integration.counters import Added
-from tests.support.eventually import eventually
 
 TABLE = by_type([Added])
 LONG, LONGEST = 60.0, 600.0
@@ -59,6 +57,15 @@ async def test_a_sweep_takes_a_lease_and_the_lease_grows_with_each_attempt(pool:
         leases.append(await pool.fetchval("select extract(epoch from publish_after - now())::float from outbox"))
         await pool.execute("update outbox set publish_after = now() - interval '1 second'")
     assert [round(lease / LONG) for lease in leases] == [1, 2, 4, 8, 10, 10]
+    await pool.execute("update outbox set attempts = 100000")
+    assert len(await sweep(pool)) == 1
+
+
+async def test_what_waits_longest_is_swept_first(pool: Pool) -> None:
+    first, second, third = (answer() for _ in range(3))
+    for message, late_seconds in ((second, 2), (third, 1), (first, 3)):
+        await write(pool, message, lease_seconds=-late_seconds)
+    assert [await sweep(pool, rows=1) for _ in range(3)] == [[first], [second], [third]]
 
 
 async def test_when_the_clock_is_set_back_no_row_waits_for_it(pool: Pool) -> None:
@@ -107,20 +114,22 @@ async def test_a_message_that_is_written_again_is_sent_again_under_its_id(pool: 
     assert await sweep(pool) == [message]
 
 
-async def test_two_processes_that_send_the_same_again_wait_for_each_other(pool: Pool) -> None:
-    messages = sorted((answer() for _ in range(9)), key=lambda message: message.id)
-    await write(pool, *messages)
-    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+async def test_a_message_that_is_written_again_has_the_lease_of_the_process_that_will_send_it(pool: Pool) -> None:
+    message = answer()
+    await write(pool, message)
+    await mark(pool, message)
+    await write(pool, message, lease_seconds=LONG)
+    assert await sweep(pool) == []
 
-    async def both_wait() -> None:
-        assert await pool.fetchval(waiting) == 2
 
-    async with asyncio.TaskGroup() as both, pool.acquire() as third, third.transaction():
-        await third.execute("select from outbox where message_id = $1 for update", messages[4].id)
-        both.create_task(write(pool, *messages))
-        both.create_task(write(pool, *reversed(messages)))
-        await eventually(both_wait)
-    assert {m.id for m in await sweep(pool)} == {m.id for m in messages}
+async def test_what_is_withdrawn_is_not_sent_and_what_was_sent_stays_on_record(pool: Pool) -> None:
+    sent, other = answer(), answer()
+    unsent = sent.cause(Added(saga_id=sent.key, total=2))
+    await write(pool, sent, unsent, other)
+    await mark(pool, sent)
+    await save(pool, [outbox.withdraw([sent.key])])
+    assert await sweep(pool) == [other]
+    assert {row["message_id"] for row in await pool.fetch("select message_id from outbox")} == {sent.id, other.id}
 
 
 async def test_a_message_that_only_another_version_can_send_stops_no_other(pool: Pool) -> None:

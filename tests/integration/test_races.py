@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY
 from chassis.database import Pool
 from chassis.messages import Message
 from chassis.settings import Settings
-from tests.integration.counters import Counter, Noted, add, total
-from tests.integration.deciders import HoldsTenAtMost, RemembersNothing, batching
+from tests.integration.counters import Added, Counter, Noted, add, total
+from tests.integration.deciders import HoldsTenAtMost, RemembersNothing, WritesNothingForZero, batching
 
 
 def loads() -> float:
@@ -57,6 +57,15 @@ async def test_a_refusal_that_only_stale_memory_gives_is_not_believed(pool: Pool
         with pytest.raises(OverflowError):
             await one.submit(Message.new(Noted(saga_id=counter_id, number=6)))
     assert await total(pool, counter_id) == 5
+
+
+async def test_an_answer_that_needs_no_write_is_not_given_from_stale_memory(pool: Pool, settings: Settings) -> None:
+    counter_id = uuid4()
+    async with batching(pool, settings, WritesNothingForZero()) as one, batching(pool, settings) as other:
+        await one.submit(add(1, counter_id))
+        await other.submit(add(10, counter_id))
+        handled = await one.submit(add(0, counter_id))
+    assert [answer.body for answer in handled.outgoing] == [Added(saga_id=counter_id, total=11)]
 
 
 async def test_a_row_that_is_not_remembered_is_loaded(pool: Pool, settings: Settings) -> None:

@@ -1,7 +1,6 @@
 """The relay: what was committed is published, once while all is well, and marked when the broker has it."""
 
 import asyncio
-import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -10,8 +9,7 @@ import pytest
 
 from chassis import outbox
 from chassis.database import Pool
-from chassis.kafka import BROKER_ERRORS
-from chassis.loops import background
+from chassis.errors import Overloaded
 from chassis.messages import Message, by_destination
 from chassis.records import from_record
 from chassis.relay import Relay
@@ -21,13 +19,11 @@ from chassis.writes import save
 from tests.integration.counters import Bodies, Counters, add
 from tests.integration.deciders import batching
 from tests.integration.topics import listening
+from tests.integration.transports import AcknowledgesNothing, FailsWithTheFirst, GivesTheFirstUp, RefusesTheFirst
 from tests.support.eventually import eventually
-from tests.support.stack import HOST, KAFKA_BROKER
+from tests.support.stack import KAFKA_BROKER
 
 NOBODY = "127.0.0.1:1"
-ONLY_THE_OLDEST_METADATA = struct.pack(">hi3h3h", 0, 2, 18, 0, 0, 3, 0, 0)
-NO_BROKERS_NO_TOPICS = bytes(8)
-"""Two answers of the Kafka protocol, without their lengths and numbers."""
 TRACE = f"00-{'1' * 32}-{'2' * 16}-01"
 
 
@@ -128,15 +124,17 @@ async def test_nothing_multiplies_while_the_broker_is_away(pool: Pool, settings:
         assert len(await listener.records(5 + 3)) == 5 + 3
 
 
-async def test_what_the_broker_has_is_marked_before_a_process_ends(
+async def test_what_was_committed_is_sent_and_marked_before_a_process_ends(
     pool: Pool, settings: Settings, wired: Bodies
 ) -> None:
-    settings.relay_tick_seconds = 3600
-    messages = answers(wired, 50)
+    settings.relay_tick_seconds = settings.relay_drain_seconds = 3600
+    first, *others = answers(wired, 51)
     async with listening(wired.added.destination) as listener, relaying(pool, settings, wired) as relay:
-        await commit(pool, messages)
-        relay.publish(messages)
-        await listener.records(50)
+        await commit(pool, [first])
+        relay.publish([first])
+        await listener.records(1)
+        await commit(pool, others)
+        relay.publish(others)
     await assert_all_marked(pool)
 
 
@@ -159,43 +157,43 @@ async def test_a_way_out_that_is_jammed_holds_up_no_other(pool: Pool, settings: 
     assert [row["attempts"] for row in left] == [0] * len(jammed), "leased though there is no room"
 
 
-async def test_a_message_that_waits_while_the_producer_stops_is_told_so(settings: Settings) -> None:
-    settings.kafka_send_seconds = 0.5
-    transport = KafkaTransport(settings)
-    async with background(transport=transport.run):
-        await eventually(lambda: assert_ready(transport))
-        waiting = asyncio.create_task(transport.produce(f"no-such-topic-{uuid4()}", None, b"", []))
-        await asyncio.sleep(0)  # one turn of the loop: it has the producer now, and waits for the topic's metadata
-        await transport.close()
-        async with asyncio.timeout(30):
-            with pytest.raises(BROKER_ERRORS):
-                await waiting
+@pytest.mark.parametrize("way_out", [RefusesTheFirst, FailsWithTheFirst, GivesTheFirstUp])
+async def test_what_a_way_out_has_lost_is_sent_again_by_the_same_process(
+    pool: Pool, settings: Settings, wired: Bodies, way_out: type[RefusesTheFirst]
+) -> None:
+    (message,) = answers(wired, 1)
+    await commit(pool, [message], lease_seconds=-1)
+    transport = way_out()
+    async with Relay(pool, settings, [wired.added], transport).running():
+        await eventually(lambda: assert_all_marked(pool))
+    assert transport.messages == [message, message]
 
 
-async def assert_ready(transport: KafkaTransport) -> None:
-    assert await transport.answers()
+async def test_what_is_under_way_is_not_sent_twice_and_no_more_than_the_setting_says(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    settings.relay_pending_max_messages = 3
+    messages = answers(wired, 5)
+    relay = Relay(pool, settings, [wired.added], transport := AcknowledgesNothing())
+    async with relay.running():
+        relay.publish([messages[0], messages[0], *messages])
+    assert transport.messages == messages[:3]
 
 
-async def test_a_producer_that_heard_of_no_broker_is_given_up_for_another(settings: Settings) -> None:
-    """So answers a broker that has just begun; aiokafka then knows nobody whom it could ask again, for ever."""
-    callers = 0
+async def assert_admits(relay: Relay, wanted: bool) -> None:
+    try:
+        relay.admit()
+    except Overloaded:
+        assert not wanted
+    else:
+        assert wanted
 
-    async def answer_that_there_is_no_broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal callers
-        callers += 1
-        for content in (ONLY_THE_OLDEST_METADATA, NO_BROKERS_NO_TOPICS):
-            (size,) = struct.unpack(">i", await reader.readexactly(4))
-            request = await reader.readexactly(size)
-            answer = request[4:8] + content
-            writer.write(struct.pack(">i", len(answer)) + answer)
-        await writer.drain()
-        writer.close()
 
-    async def assert_another_came() -> None:
-        assert callers >= 2
-
-    server = await asyncio.start_server(answer_that_there_is_no_broker, HOST, 0)
-    port = server.sockets[0].getsockname()[1]
-    transport = KafkaTransport(settings.model_copy(update={"kafka_broker": f"{HOST}:{port}", "kafka_start_seconds": 1}))
-    async with server, background(transport=transport.run):
-        await eventually(assert_another_came)
+async def test_nothing_new_is_admitted_while_too_much_is_unsent(pool: Pool, settings: Settings, wired: Bodies) -> None:
+    settings.backlog_max_messages, settings.kafka_broker = 3, NOBODY
+    async with relaying(pool, settings, wired) as relay:
+        await commit(pool, answers(wired, 2), lease_seconds=-1)
+        await sweep_passes(pool, wired)
+        await eventually(lambda: assert_admits(relay, False))
+        settings.kafka_broker = KAFKA_BROKER
+        await eventually(lambda: assert_admits(relay, True))

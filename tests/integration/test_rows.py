@@ -111,6 +111,20 @@ async def test_a_status_that_nobody_knows_is_refused(table: Table) -> None:
         await table.save(replace(table.row, status="PERHAPS"))
 
 
+ORDERS, PAYMENTS, _ = CASES
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [(ORDERS, {"total_amount": Decimal(0)}), (PAYMENTS, {"amount": Decimal(0)}), (PAYMENTS, {"amount": None})],
+    indirect=["table"],
+    ids=["an order of nothing", "a payment of nothing", "a payment of an unknown amount"],
+)
+async def test_an_amount_that_cannot_be_is_refused(table: Table, change: dict[str, Any]) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await table.save(replace(table.row, **change))
+
+
 async def test_what_is_not_there_is_none(table: Table) -> None:
     assert await table.find() is None
     assert await table.load(ORDER) == {}

@@ -95,11 +95,23 @@ async def test_a_log_has_one_history(sagas: Pool, settings: Settings) -> None:
         await sagas.execute("insert into saga_events select * from saga_events limit 1")
 
 
-async def test_a_saga_that_waits_for_nothing_cannot_be_stored_as_running(sagas: Pool, settings: Settings) -> None:
+@pytest.mark.parametrize("change", ["awaiting = null, deadline = null", "deadline = null"])
+async def test_a_saga_that_waits_for_nothing_or_for_ever_cannot_be_stored_as_running(
+    sagas: Pool, settings: Settings, change: str
+) -> None:
     async with replica(sagas, settings) as batcher:
         await tell(batcher, a_start())
     with pytest.raises(asyncpg.CheckViolationError):
-        await sagas.execute("update sagas set awaiting = null")
+        await sagas.execute(f"update sagas set {change}")
+
+
+async def test_an_order_belongs_to_one_saga(sagas: Pool, settings: Settings) -> None:
+    start = a_start()
+    another = start.model_copy(update={"saga_id": uuid4()})
+    async with replica(sagas, settings) as batcher:
+        await tell(batcher, start)
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await tell(batcher, another)
 
 
 async def test_what_a_customer_asked_for_comes_back_exactly(sagas: Pool, settings: Settings) -> None:

@@ -164,3 +164,4 @@ async def test_a_caller_is_not_told_of_a_saga_that_still_runs(sagas: Pool, setti
             assert not first.done()
             waiters.resolve([await tell(batcher, OrderRejected(saga_id=start.saga_id, reason="no"))])
             assert first.result() is second.result()
+    assert not waiters._futures
