@@ -135,8 +135,9 @@ class Process:
         """The sum of a metric over its labels."""
         async with httpx.AsyncClient(base_url=self.url, timeout=5) as http:
             lines = (await http.get("/metrics")).raise_for_status().text.splitlines()
-        assert any(line.startswith(f"# TYPE {name} ") for line in lines), f"{self.name} does not count {name}"
-        return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+        found = [line for line in lines if line.startswith((f"{name} ", f"{name}{{", f"# TYPE {name} "))]
+        assert found, f"{self.name} does not count {name}"
+        return sum(float(line.split()[-1]) for line in found if not line.startswith("#"))
 
 
 async def _is_gone(file: Path) -> None:
