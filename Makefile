@@ -12,7 +12,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 LOCAL := $(BIN)/python -m local
 OWN_PORTS := env -u PORT_OFFSET
-TEST_SETTINGS := OPERATOR_TOKEN=test-operator RETRY_DELAYS_SECONDS='{"5s":1,"30s":2,"5m":3}'
+TEST_SETTINGS := OPERATOR_TOKEN=test-operator RETRY_DELAYS_SECONDS='{"5s":0.5,"30s":1,"5m":1.5}'
 TEST_STACK := $(OWN_PORTS) $(TEST_SETTINGS) $(LOCAL) --instance test run --replicas $(REPLICAS)
 GATE_STACK := $(OWN_PORTS) $(LOCAL) --instance gate --measured run
 BENCH_STACK := $(OWN_PORTS) $(LOCAL) --instance measured --measured run

@@ -1,5 +1,6 @@
 """`explain` tells what became of a checkout, whichever of its ids is given, or names the place where it is stuck."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
@@ -39,11 +40,10 @@ async def test_a_checkout_that_went_well_is_found_by_every_id(http: httpx.AsyncC
         if event["type"] in ("OrderCreated", "ChargePayment", "PaymentCharged"):
             ids.append((event["messageId"], "message id"))
     assert len(ids) == 6
-    for asked, kind in ids:
-        out = await explained(asked, f"saga {saga_id}, order {order_id}, found by {kind}")
-        assert "COMPLETED at ORDER_CONFIRMED" in out
-        assert "They agree." in out
-        assert "It stopped" not in out
+    found = f"saga {saga_id}, order {order_id}, found by"
+    went_well = "COMPLETED at ORDER_CONFIRMED", "They agree."
+    told = await asyncio.gather(*(explained(asked, f"{found} {kind}", *went_well) for asked, kind in ids))
+    assert [out for out in told if "It stopped" in out] == []
 
 
 async def test_a_checkout_without_stock_shows_its_compensations(http: httpx.AsyncClient, user: str) -> None:
@@ -174,14 +174,13 @@ async def test_a_database_that_is_away_is_said_and_the_rest_is_shown(
 
 
 async def test_what_nobody_knows_exits_1_and_says_what_may_be_asked() -> None:
-    for asked in (str(uuid4()), "no-such-key"):
-        done = await ops("explain", asked)
+    unknown = str(uuid4()), "no-such-key"
+    for asked, done in zip(unknown, await asyncio.gather(*(ops("explain", asked) for asked in unknown)), strict=True):
         assert (done.code, done.out) == (1, "")
         assert f"Nothing is known of {asked}. It may be a saga id, an order id, a message id" in done.error
 
 
 async def test_nothing_asked_exits_2() -> None:
-    for words in ((), ("",), (" ",), ("one", "two")):
-        done = await ops("explain", *words)
+    for done in await asyncio.gather(*(ops("explain", *words) for words in ((), ("",), (" ",), ("one", "two")))):
         assert (done.code, done.out) == (2, "")
         assert "Traceback" not in done.error
