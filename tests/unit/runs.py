@@ -25,6 +25,8 @@ AMOUNT, REASON = Decimal("19.99"), "NOT_TODAY"
 START = StartCheckout(saga_id=SAGA, order_id=ORDER, user_id="alice", total_amount=AMOUNT)
 
 FIELDS = {"saga_id": SAGA, "order_id": ORDER, "amount": AMOUNT, "reason": REASON}
+AGREED = tuple(step.yes for step in CHECKOUT.steps)
+"""The replies of a checkout that everybody agrees to."""
 REPLIES = (OrderCreated, OrderRejected, OrderConfirmed, OrderCancelled, *READS)
 OPERATOR = (Cancel(saga_id=SAGA, reason="no"), Retry(saga_id=SAGA, reason="now"), Resolve(saga_id=SAGA, reason="done"))
 

@@ -12,7 +12,6 @@ from saga_orchestrator.drawing import Arrow, Drawing, Look, age, awaited, draw, 
 from saga_orchestrator.instance import Cancel, Kind, Resolve, Retry
 from saga_orchestrator.messages import (
     InventoryFailed,
-    InventoryReserved,
     OrderCancelled,
     OrderConfirmed,
     OrderCreated,
@@ -22,7 +21,7 @@ from saga_orchestrator.messages import (
 )
 from saga_orchestrator.pages import saga_page
 from saga_orchestrator.views import EventView
-from tests.unit.runs import NOW, REASON, SAGA, Run, begin, reachable, reached, reply
+from tests.unit.runs import AGREED, NOW, REASON, SAGA, Run, begin, reachable, reached, reply
 
 HOSTILE = "</title><script>alert('1')</script>"
 
@@ -61,8 +60,9 @@ def rendered(run: Run) -> str:
 
 
 def test_a_checkout_that_goes_well_is_a_conversation_with_every_participant() -> None:
-    run = reached(OrderCreated, PaymentCharged, InventoryReserved, OrderConfirmed)
-    assert told(drawn(run)) == [
+    run = reached(*AGREED)
+    lines = told(drawn(run))
+    assert lines[:7] == [
         "customer > orchestrator: StartCheckout",
         "orchestrator > order: CreateOrder",
         "order > orchestrator: OrderCreated",
@@ -70,9 +70,9 @@ def test_a_checkout_that_goes_well_is_a_conversation_with_every_participant() ->
         "payment > orchestrator: PaymentCharged",
         "orchestrator > inventory: ReserveInventory",
         "inventory > orchestrator: InventoryReserved",
-        "orchestrator > order: ConfirmOrder",
-        "order > orchestrator: OrderConfirmed",
     ]
+    assert lines[-2:] == ["orchestrator > order: ConfirmOrder", "order > orchestrator: OrderConfirmed"]
+    assert len(lines) == 1 + 2 * len(AGREED)
     assert set(looks(drawn(run))) == {Look.DO}
     assert in_words(CHECKOUT, run.saga) == "Ended at ORDER_CONFIRMED."
 
@@ -134,8 +134,8 @@ def test_every_state_can_be_drawn_and_told(run: Run) -> None:
 
 
 def test_only_a_command_that_may_end_in_an_undo_has_a_last_try() -> None:
-    replies = (OrderCreated, PaymentCharged)
-    runs = [reached(OrderCreated), reached(*replies, InventoryFailed), reached(*replies, InventoryReserved)]
+    refunding = reached(OrderCreated, PaymentCharged, InventoryFailed)
+    runs = [reached(OrderCreated), refunding, reached(*AGREED[:-1])]
     waits = [awaited(CHECKOUT, run.saga) for run in runs]
     assert [(each.command, each.attempt) for each in waits if each] == [
         ("ChargePayment", "1 of 5"),
@@ -147,7 +147,7 @@ def test_only_a_command_that_may_end_in_an_undo_has_a_last_try() -> None:
 def test_the_end_of_a_long_log_is_drawn_without_its_beginning() -> None:
     run = reached(OrderCreated, PaymentCharged)
     drawing = draw(CHECKOUT, run.saga, events_of(run)[3:])
-    assert [lane.name for lane in drawing.lanes] == ["orchestrator", "order", "payment", "inventory"]
+    assert [lane.name for lane in drawing.lanes][:4] == ["orchestrator", "order", "payment", "inventory"]
     assert draw(CHECKOUT, run.saga, []).arrows == ()
 
 
@@ -159,11 +159,11 @@ def test_time_is_told_since_the_beginning_and_not_twice() -> None:
 
 
 def test_a_new_step_has_a_lane_of_its_own() -> None:
-    class Book(SagaCommand):
-        destination: ClassVar[str] = "shipping.book.command"
+    class Wrap(SagaCommand):
+        destination: ClassVar[str] = "packing.wrap.command"
 
-    definition = Saga("longer", *CHECKOUT.steps, Step("book", do=Book, yes=OrderConfirmed))
-    assert draw(definition, begin().saga, []).lanes[-1].name == "shipping"
+    definition = Saga("longer", *CHECKOUT.steps, Step("wrap", do=Wrap, yes=OrderConfirmed))
+    assert draw(definition, begin().saga, []).lanes[-1].name == "packing"
 
 
 def test_a_message_that_no_step_knows_any_more_is_drawn_as_a_mark() -> None:

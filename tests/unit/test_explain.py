@@ -18,20 +18,17 @@ from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.instance import Cancel, Resolve
 from saga_orchestrator.messages import (
     InventoryFailed,
-    InventoryReserved,
     OrderCancelled,
-    OrderConfirmed,
     OrderCreated,
     OrderRejected,
     PaymentCharged,
     PaymentRefunded,
 )
 from tests.unit.explained import LOOKED_AT, facts, letter
-from tests.unit.runs import AMOUNT, NOW, ORDER, SAGA, STRANGER, Run, reachable, reached
+from tests.unit.runs import AGREED, AMOUNT, NOW, ORDER, SAGA, STRANGER, Run, reachable, reached
 
-SUCCESS = (OrderCreated, PaymentCharged, InventoryReserved, OrderConfirmed)
 UNSTOCKED = (OrderCreated, PaymentCharged, InventoryFailed, PaymentRefunded, OrderCancelled)
-AT_PAYMENT = reached(OrderCreated)
+AT_PAYMENT, CONFIRMING = reached(OrderCreated), reached(*AGREED[:-1])
 ROWS: dict[str, Any] = {
     "order-service": {"order_id": ORDER, "status": "CONFIRMED", "total_amount": AMOUNT},
     "payment-service": {"order_id": ORDER, "saga_id": SAGA, "status": "CHARGED", "amount": AMOUNT},
@@ -44,20 +41,21 @@ def told(found: Facts) -> str:
 
 
 def test_what_has_ended_is_said_with_its_reason_and_what_was_undone() -> None:
-    assert "COMPLETED at ORDER_CONFIRMED, 8.00 s after" in told(facts(reached(*SUCCESS)))
+    took = span(timedelta(seconds=2 * len(AGREED)))
+    assert f"COMPLETED at ORDER_CONFIRMED, {took} after" in told(facts(reached(*AGREED)))
     unstocked = told(facts(reached(*UNSTOCKED)))
     assert "FAILED at INVENTORY_FAILED (NOT_TODAY)" in unstocked
     assert "Undone by RefundPayment, then CancelOrder." in unstocked
     assert "Nothing had been done" in told(facts(reached(OrderRejected)))
     assert "An operator has ended it by hand" in told(
-        facts(reached(*SUCCESS[:3]).unanswered().on(Resolve(saga_id=SAGA, reason="done")))
+        facts(CONFIRMING.unanswered().on(Resolve(saga_id=SAGA, reason="done")))
     )
 
 
 def test_what_is_awaited_is_said_with_its_try_and_what_follows() -> None:
     waiting = told(facts(AT_PAYMENT))
     assert "waits for the reply of payment-service to ChargePayment" in waiting
-    assert "step 2 of 4 (charge payment), try 1 of 5" in waiting
+    assert f"step 2 of {len(CHECKOUT.steps)} (charge payment), try 1 of 5" in waiting
     assert "(in 30 s) it is sent again, under the same id" in waiting
     assert "When try 5 has no reply either, at about 00:05:00Z (in 2 min 0 s)" in waiting
     assert "undone: RefundPayment, then CancelOrder; then it is FAILED at PAYMENT_TIMED_OUT" in waiting
@@ -72,7 +70,7 @@ def test_at_the_last_try_the_next_thing_is_the_undoing() -> None:
 
 
 def test_past_the_pivot_and_while_compensating_it_is_tried_for_ever_and_flagged() -> None:
-    for run in (reached(*SUCCESS[:3]), AT_PAYMENT.on(Cancel(saga_id=SAGA, reason="no"))):
+    for run in (CONFIRMING, AT_PAYMENT.on(Cancel(saga_id=SAGA, reason="no"))):
         waiting = told(facts(run))
         assert "So for ever; without a reply to try 5" in waiting
         assert "the saga is undone" not in waiting
@@ -125,13 +123,13 @@ def test_a_late_reply_and_an_operator_are_named() -> None:
 
 
 def test_of_many_vain_tries_the_first_and_the_last_are_shown() -> None:
-    run = reached(*SUCCESS[:3]).unanswered()
+    run = CONFIRMING.unanswered()
     for _ in range(20):
         run = run.on(run.timed_out)
     lines = list(timeline(facts(run).log, NOW))
     assert [line.what for line in lines if not line.seq] == ["23 more vain tries"]
     assert lines[-1].seq == str(run.saga.seq)
-    assert len(lines) == 8 + 2 + 1 + 2
+    assert len(lines) == len(CONFIRMING.log) + 2 + 1 + 2
 
 
 @pytest.mark.parametrize("run", reachable(), ids=lambda run: f"{run.state}-{run.saga.step}-{run.saga.attempt}")
@@ -144,7 +142,7 @@ def test_every_reachable_saga_can_be_told(run: Run) -> None:
 
 
 def test_rows_that_agree_and_rows_that_do_not() -> None:
-    done = facts(reached(*SUCCESS), rows=ROWS)
+    done = facts(reached(*AGREED), rows=ROWS)
     assert list(disagreements(done)) == []
     wrongs: list[tuple[dict[str, Any], str]] = [
         ({"payment-service": ROWS["payment-service"] | {"status": "REFUNDED"}}, "I2"),
@@ -155,14 +153,14 @@ def test_rows_that_agree_and_rows_that_do_not() -> None:
     ]
     for wrong, invariant in wrongs:
         assert invariant in "".join(disagreements(replace(done, rows=ROWS | wrong)))
-    assert "I8" in "".join(disagreements(facts(reached(*SUCCESS), rows=ROWS, saga={"step": "STARTED"})))
+    assert "I8" in "".join(disagreements(facts(reached(*AGREED), rows=ROWS, saga={"step": "STARTED"})))
 
 
 def test_what_could_not_be_read_is_not_compared() -> None:
-    away = facts(reached(*SUCCESS), away={"order-service": "refused"})
+    away = facts(reached(*AGREED), away={"order-service": "refused"})
     assert list(disagreements(away)) == []
     assert why_unknown(away) == "the database of order-service could not be read"
-    long = facts(reached(*SUCCESS))
+    long = facts(reached(*AGREED))
     assert "make audit" in (why_unknown(replace(long, log=long.log[1:])) or "")
 
 

@@ -11,9 +11,9 @@ from ops.explain.stuck import Stop, stopped
 from ops.explain.todo import choices
 from ops.explain.way import way
 from saga_orchestrator.instance import Cancel
-from saga_orchestrator.messages import InventoryReserved, OrderConfirmed, OrderCreated, PaymentCharged
+from saga_orchestrator.messages import OrderCreated
 from tests.unit.explained import LOOKED_AT, REPLY, facts, letter, replied, sent, trail, unsent
-from tests.unit.runs import SAGA, begin, reached
+from tests.unit.runs import AGREED, SAGA, begin, reached
 
 AT_ORDER, AT_PAYMENT = begin(), reached(OrderCreated)
 CHARGED = replied("PaymentCharged", "payment.charged")
@@ -171,7 +171,7 @@ def test_a_failed_copy_of_what_was_handled_since_says_nothing() -> None:
 
 
 def test_what_has_ended_has_stopped_nowhere_but_an_open_dead_letter_is_named() -> None:
-    done = facts(reached(OrderCreated, PaymentCharged, InventoryReserved, OrderConfirmed))
+    done = facts(reached(*AGREED))
     assert stopped(done) is None
     assert list(way(done)) == []
     left = stopped(replace(done, letters=[letter("payment-service", REPLY)]))
@@ -188,7 +188,7 @@ def test_the_way_goes_from_outbox_to_inbox_and_back() -> None:
 
 
 def test_an_operator_is_offered_what_the_engine_allows() -> None:
-    confirming = reached(OrderCreated, PaymentCharged, InventoryReserved)
+    confirming = reached(*AGREED[:-1])
     undoing = AT_PAYMENT.on(Cancel(saga_id=SAGA, reason="no"))
     for run, offered in (
         (AT_PAYMENT, ["retry", "cancel"]),
