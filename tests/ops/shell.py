@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from ops.letters import connected
 from tests.support.eventually import eventually
 from tests.support.stack import KAFKA_BROKER, OFFSET, ROOT
 
@@ -50,11 +51,17 @@ async def open_letters(*choice: str) -> list[dict[str, Any]]:
 
 
 async def letter_of(message_id: str, redrives: int = 0) -> dict[str, Any]:
-    """The one open dead letter of this message that came back so often, as soon as it is there."""
+    """The one open dead letter of this message that came back so often, as soon as it is there.
 
-    async def found() -> dict[str, Any]:
-        letters = [each for each in await open_letters() if each["messageId"] == message_id]
-        assert [each["redrives"] for each in letters] == [redrives]
-        return letters[0]
+    The waiting is done in this process: an operator's command takes more than a second to begin.
+    """
+    async with connected(KAFKA_BROKER) as reader:
 
-    return await eventually(found)
+        async def is_there() -> None:
+            found = [each async for each in reader.all(but=await reader.closed())]
+            ours = [each for each in found if each.headers.get("message-id") == message_id]
+            assert [each.redrives for each in ours] == [redrives]
+
+        await eventually(is_there)
+    (letter,) = [each for each in await open_letters() if each["messageId"] == message_id]
+    return letter

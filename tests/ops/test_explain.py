@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.ops.sagas import assert_step, begin, hold, refused_by_the_database, saga_of
-from tests.ops.shell import open_letters, ops, signed
+from tests.ops.shell import letter_of, ops, signed
 from tests.support.databases import Databases
 from tests.support.eventually import eventually
 from tests.support.stack import ORCHESTRATOR, PAYMENT, frozen
@@ -115,23 +115,21 @@ async def assert_sent(databases: Databases, saga_id: str) -> None:
 async def test_a_reply_among_the_dead_letters_is_named(
     http: httpx.AsyncClient, databases: Databases, user: str
 ) -> None:
-    async with frozen(PAYMENT):
-        saga_id = await begin(http, user)
-        await eventually(lambda: assert_step(http, saga_id, "ORDER_CREATED"))
-        await hold(databases, saga_id)
-        refusing = refused_by_the_database(databases, saga_id)
-        await refusing.__aenter__()
-
-    await eventually(
-        lambda: explained(
-            saga_id,
-            "It stopped here: PaymentCharged could not be handled: dead letter saga-orchestrator/",
-            "CheckViolationError",
-            'make dlq ARGS="show saga-orchestrator/',
-            "make dlq ARGS='redrive saga-orchestrator/",
+    async with AsyncExitStack() as refusing:
+        async with frozen(PAYMENT):
+            saga_id = await begin(http, user)
+            await eventually(lambda: assert_step(http, saga_id, "ORDER_CREATED"))
+            await hold(databases, saga_id)
+            await refusing.enter_async_context(refused_by_the_database(databases, saga_id))
+        await eventually(
+            lambda: explained(
+                saga_id,
+                "It stopped here: PaymentCharged could not be handled: dead letter saga-orchestrator/",
+                "CheckViolationError",
+                'make dlq ARGS="show saga-orchestrator/',
+                "make dlq ARGS='redrive saga-orchestrator/",
+            )
         )
-    )
-    await refusing.__aexit__(None, None, None)
     assert (await signed("dlq", "redrive", "--saga", saga_id)).code == 0
     await eventually(lambda: assert_step(http, saga_id, "ORDER_CONFIRMED"))
     assert "dead letter" not in await explained(saga_id, "COMPLETED at ORDER_CONFIRMED")
@@ -140,14 +138,8 @@ async def test_a_reply_among_the_dead_letters_is_named(
 async def test_a_dead_letter_of_nobody_is_found_by_its_message_id(wire: Wire) -> None:
     message_id = str(uuid4())
     await wire.send(CHARGE, {"sagaId": "not-a-uuid"}, {"message-id": message_id})
-
-    async def is_found() -> None:
-        assert message_id in [letter["messageId"] for letter in await open_letters()]
-        await explained(
-            message_id, "a dead letter that no saga waits for", "InvalidRecord", 'make dlq ARGS="show payment'
-        )
-
-    await eventually(is_found)
+    await letter_of(message_id)
+    await explained(message_id, "a dead letter that no saga waits for", "InvalidRecord", 'make dlq ARGS="show payment')
 
 
 async def test_a_foreign_clients_order_is_shown(databases: Databases) -> None:
