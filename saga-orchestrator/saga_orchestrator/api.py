@@ -9,7 +9,6 @@ from time import monotonic
 from typing import Annotated, Any
 from uuid import UUID, uuid5
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import StrictBool
 from uuid_utils.compat import uuid7
@@ -94,12 +93,8 @@ def routes(
         responses=responses({404: "no such saga", 422: "the id is not a UUID, or before no number", 503: "try again"}),
     )
     async def get_saga(saga_id: UUID, before: Before = queries.AFTER_ALL) -> Response:
-        found = await queries.find_sagas(pool, [saga_id])
-        if not found:
-            raise Refused(HTTPStatus.NOT_FOUND, f"there is no saga {saga_id}")
-        entries = await queries.find_log(pool, saga_id, before)
-        events = [{**entry, "body": orjson.loads(entry["body"])} for entry in entries]
-        return model_response(view(found[0], events))
+        saga = await existing(pool, saga_id)
+        return model_response(view(saga, await queries.find_log(pool, saga_id, before)))
 
     return router
 
@@ -128,6 +123,14 @@ def prefers_async(request: Request) -> bool:
     """Whether `respond-async` is among the preferences (RFC 7240)."""
     preferences = ",".join(request.headers.getlist("prefer")).split(",")
     return any(each.partition(";")[0].strip().lower() == "respond-async" for each in preferences)
+
+
+async def existing(pool: Pool, saga_id: UUID) -> SagaInstance:
+    """The saga with this id; `Refused` with 404 if there is none."""
+    found = await queries.find_sagas(pool, [saga_id])
+    if not found:
+        raise Refused(HTTPStatus.NOT_FOUND, f"there is no saga {saga_id}")
+    return found[0]
 
 
 async def latest(pool: Pool, saga: SagaInstance) -> SagaInstance:

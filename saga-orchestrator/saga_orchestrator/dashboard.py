@@ -1,7 +1,6 @@
 """HTTP for browsers: the latest sagas, and one saga with its log as a diagram. It only reads."""
 
 from collections.abc import Callable, Coroutine
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +12,9 @@ from fastapi.routing import APIRoute
 from chassis.database import INFRASTRUCTURE_ERRORS, Pool
 from chassis.problems import Refused, problem_of
 from saga_orchestrator import overview, queries
+from saga_orchestrator.api import existing
 from saga_orchestrator.definition import Saga
 from saga_orchestrator.drawing import awaited
-from saga_orchestrator.instance import SagaInstance
 from saga_orchestrator.overview import Show
 from saga_orchestrator.pages import page, saga_page
 from saga_orchestrator.views import EventView
@@ -42,15 +41,9 @@ def routes(pool: Pool, definition: Saga) -> APIRouter:
     """The dashboard's routes."""
     router = APIRouter(route_class=Pages, include_in_schema=False)
 
-    async def find(saga_id: UUID) -> SagaInstance:
-        found = await queries.find_sagas(pool, [saga_id])
-        if not found:
-            raise Refused(HTTPStatus.NOT_FOUND, f"there is no saga {saga_id}")
-        return found[0]
-
     @router.get("/")
     async def latest(request: Request, show: Show = Show.ALL, before: UUID | None = None) -> Response:
-        newer = await find(before) if before else None
+        newer = await existing(pool, before) if before else None
         place = (newer.created_at, newer.saga_id) if newer else overview.NEWEST
         sagas, older = await overview.find_page(pool, show, place)
         rows = [(saga, awaited(definition, saga)) for saga in sagas]
@@ -61,9 +54,8 @@ def routes(pool: Pool, definition: Saga) -> APIRouter:
 
     @router.get("/dashboard/sagas/{saga_id}")
     async def one(saga_id: UUID) -> Response:
-        saga = await find(saga_id)
-        log = await queries.find_log(pool, saga_id)
-        events = [EventView(**{**entry, "body": orjson.loads(entry["body"])}) for entry in log]
+        saga = await existing(pool, saga_id)
+        events = [EventView(**entry) for entry in await queries.find_log(pool, saga_id)]
         return saga_page(definition, saga, events)
 
     return router

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from chassis import database
 from chassis.database import Pool
 from chassis.writes import Write
@@ -103,7 +105,7 @@ async def find_log(pool: Pool, saga_id: UUID, before: int = AFTER_ALL) -> list[d
         before,
         MOST_ENTRIES,
     )
-    return [dict(row) for row in reversed(rows)]
+    return [{**row, "body": orjson.loads(row["body"])} for row in reversed(rows)]
 
 
 async def find_overdue(pool: Pool, most: int, furthest_seconds: float) -> list[TimedOut]:
