@@ -1,6 +1,5 @@
 """What is known of one checkout: rows as they were read, from which everything else is told."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from ops.letters import Letter
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.definition import SagaCommand, Step
 from saga_orchestrator.instance import Direction
+from saga_orchestrator.saga import command_of
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -80,15 +80,12 @@ def step_of(saga: Row) -> Step:
 
 def awaited(saga: Row) -> type[SagaCommand]:
     """The command whose reply it waits for."""
-    step = step_of(saga)
-    command = step.do if saga["direction"] == Direction.FORWARD else step.undo
-    assert command is not None
-    return command
+    return command_of(step_of(saga), Direction(saga["direction"]))
 
 
 def service_of(command: type[SagaCommand]) -> str:
     """Who receives it: `payment.charge.command` belongs to payment-service, as `order-service` does to itself."""
-    return re.split("[.-]", command.destination)[0] + "-service"
+    return f"{command.participant()}-service"
 
 
 def over_http(command: type[SagaCommand]) -> bool:

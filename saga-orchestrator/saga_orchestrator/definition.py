@@ -19,6 +19,11 @@ class SagaCommand(Command):
     """A command of a step; it can be made from nothing but the saga's start."""
 
     @classmethod
+    def participant(cls) -> str:
+        """Who receives it: `payment` for the topic `payment.charge.command`, `order` for `order-service`."""
+        return re.split("[.-]", cls.destination)[0]
+
+    @classmethod
     def of(cls, start: Any) -> Self:
         """The command for the saga that began so."""
         raise NotImplementedError

@@ -3,15 +3,15 @@
 Who takes part and who says what follows from the list of steps, so a new step is drawn without a change here.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from saga_orchestrator.definition import Saga, SagaCommand, Start
+from saga_orchestrator.definition import Saga, Start
 from saga_orchestrator.instance import Cancel, Direction, Kind, Resolve, Retry, SagaInstance, TimedOut
+from saga_orchestrator.saga import command_of
 from saga_orchestrator.views import EventView
 
 LEFT, LANE, TOP, ROW = 84, 116, 44, 32
@@ -92,8 +92,7 @@ def awaited(definition: Saga, saga: SagaInstance) -> Awaited | None:
     if saga.awaiting is None:
         return None
     step, forward = definition.steps[saga.position], saga.direction is Direction.FORWARD
-    command = step.do if forward else step.undo
-    assert command is not None
+    command = command_of(step, saga.direction)
     number = f"{saga.position + 1} of {len(definition.steps)}, {step.name}"
     if not forward or saga.position > definition.pivot or step.undo is None:
         return Awaited(command.__name__, number, str(saga.attempt), "it is sent again, until it is answered")
@@ -126,7 +125,7 @@ def draw(definition: Saga, saga: SagaInstance, events: Sequence[EventView]) -> D
     cast = _cast(definition, saga.start)
     spoken = {cast[event.type][0] for event in events if event.type in cast}
     people = [name for name in (CUSTOMER, OPERATOR) if name in spoken]
-    participants = dict.fromkeys(_participant(step.do) for step in definition.steps)
+    participants = dict.fromkeys(step.do.participant() for step in definition.steps)
     lanes = [*people, ORCHESTRATOR, *participants]
     places = {name: LEFT + LANE * number + LANE // 2 for number, name in enumerate(lanes)}
     arrows = tuple(_arrows(cast, places, saga, events))
@@ -147,14 +146,9 @@ def _cast(definition: Saga, start: Start) -> dict[str, tuple[str, Look]]:
     cast |= {action.__name__: (OPERATOR, Look.OPERATOR) for action in (Cancel, Retry, Resolve)}
     for step in definition.steps:
         messages = {step.do: Look.DO, step.yes: Look.DO, step.no: Look.NO, step.undo: Look.UNDO, step.undone: Look.UNDO}
-        who = _participant(step.do)
+        who = step.do.participant()
         cast |= {message.__name__: (who, look) for message, look in messages.items() if message}
     return cast
-
-
-def _participant(command: type[SagaCommand]) -> str:
-    """`payment` for the topic `payment.charge.command`, `order` for the endpoint `order-service`."""
-    return re.split(r"[.-]", command.destination)[0]
 
 
 def _arrows(

@@ -115,7 +115,7 @@ class Turn:
         received = LogEntry(after.saga_id, seq, Kind.RECEIVED, message, self.now)
         if after.awaiting is None:
             return Decision(replace(after, seq=seq), log=(received,))
-        command = _command(self.definition.steps[after.position], after.direction)
+        command = command_of(self.definition.steps[after.position], after.direction)
         outgoing = message.cause(command.of(after.start), after.awaiting)
         sent = LogEntry(after.saga_id, seq + 1, Kind.SENT, outgoing, self.now)
         return Decision(replace(after, seq=seq + 1), (outgoing,), (received, sent))
@@ -158,7 +158,7 @@ class Turn:
         if forward and saga.position <= self.definition.pivot and step.undo is not None:
             why = f"no reply to {step.do.__name__} after {step.tries} tries"
             return self._back(saga.position, step=step.timed_out, reason=why)
-        why = f"no reply to {_command(step, saga.direction).__name__} after {saga.attempt} tries"
+        why = f"no reply to {command_of(step, saga.direction).__name__} after {saga.attempt} tries"
         return self._try(saga.attempt + 1, needs_attention=why)
 
     def _back(self, position: int, **changes: Any) -> SagaInstance:
@@ -194,7 +194,8 @@ class Turn:
         return self.now + step.wait(attempt) * spread
 
 
-def _command(step: Step, direction: Direction) -> type[SagaCommand]:
+def command_of(step: Step, direction: Direction) -> type[SagaCommand]:
+    """What is sent for this step on the way in this direction."""
     command = step.do if direction is Direction.FORWARD else step.undo
     assert command is not None, f"step {step.name!r} cannot be undone"
     return command
