@@ -8,11 +8,12 @@ from uuid import UUID
 import asyncpg
 
 from audit.databases import Connection
+from chassis.errors import Hopeless
 from chassis.messages import Body, Message
 from saga_orchestrator import instance, messages
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.instance import Kind, LogEntry, SagaInstance
-from saga_orchestrator.saga import IllegalTransition, UnknownSaga, decide
+from saga_orchestrator.saga import IllegalTransition, decide
 
 Row: TypeAlias = "Mapping[str, Any] | asyncpg.Record"
 Key: TypeAlias = tuple[int, str, str, UUID]
@@ -74,7 +75,7 @@ def _faults(row: Row, log: Sequence[Row]) -> Iterator[str]:
     """Fold `decide` over the log, then compare; the first difference is the fault."""
     try:
         saga = _fold(log)
-    except (IllegalTransition, UnknownSaga, ValueError) as error:
+    except (IllegalTransition, Hopeless, ValueError) as error:
         yield f"its log cannot have happened: {error}"
         return
     for name in COMPARED:

@@ -12,7 +12,7 @@ MOST = 10_000
 WRONG_PAYMENTS = """
 select order_id, saga_id from payments
 where status not in ('CHARGED', 'FAILED', 'REFUNDED', 'VOIDED')
-    or amount <= 0 or (amount is null and status <> 'VOIDED')
+    or amount <= 0 or (amount is null and status not in ('VOIDED', 'FAILED'))
 limit $1"""
 TWICE = "select order_id from {} group by order_id having count(*) > 1 limit $1"
 

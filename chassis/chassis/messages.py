@@ -26,12 +26,14 @@ def _plain_number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
-Money = Annotated[
+Amount = Annotated[
     Decimal,
     Field(gt=0, max_digits=12, decimal_places=2, allow_inf_nan=False),
-    BeforeValidator(_only_a_number, json_schema_input_type=float),
     PlainSerializer(_plain_number, return_type=int | float),
 ]
+"""An amount that a stranger repeats to us, be it as text, as its database may hand it over."""
+
+Money = Annotated[Amount, BeforeValidator(_only_a_number, json_schema_input_type=float)]
 """An exact amount with at most two decimals, numeric(12,2) in SQL, a plain JSON number on the wire."""
 
 

@@ -33,7 +33,7 @@ class InventoryFailed(Event):
 
     destination: ClassVar[str] = "inventory.failed"
     order_id: UUID
-    reason: str
+    reason: str | None = None
 
 
 class InventoryReleased(Event):

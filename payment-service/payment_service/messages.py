@@ -3,15 +3,15 @@
 from typing import ClassVar, Final
 from uuid import UUID
 
-from chassis.messages import Command, Event, Money
+from chassis.messages import Amount, Command, Event, Money
 
 
 class ChargePayment(Command):
-    """Take the money. `force_fail`: true fails always, false never, absent at random."""
+    """Take the money; nothing, without an amount. `force_fail`: true fails always, false never, absent at random."""
 
     destination: ClassVar[str] = "payment.charge.command"
     order_id: UUID
-    amount: Money
+    amount: Money | None = None
     force_fail: bool | None = None
 
 
@@ -27,7 +27,7 @@ class PaymentCharged(Event):
 
     destination: ClassVar[str] = "payment.charged"
     order_id: UUID
-    amount: Money
+    amount: Amount | None = None
 
 
 class PaymentFailed(Event):
@@ -35,8 +35,8 @@ class PaymentFailed(Event):
 
     destination: ClassVar[str] = "payment.failed"
     order_id: UUID
-    amount: Money
-    reason: str
+    amount: Amount | None = None
+    reason: str | None = None
 
 
 class PaymentRefunded(Event):

@@ -4,11 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 from uuid import UUID
 
 from chassis.errors import Hopeless
 from payment_service.messages import ChargePayment, PaymentCharged, PaymentFailed, PaymentRefunded, RefundPayment
+
+AMOUNT_MISSING: Final = "AMOUNT_MISSING"
 
 
 class Status(StrEnum):
@@ -59,6 +61,8 @@ def decide(payment: Payment | None, command: Command, now: datetime, *, unlucky:
 def _charge(command: ChargePayment, now: datetime, unlucky: bool) -> Payment:
     fails = unlucky if command.force_fail is None else command.force_fail
     status, reason = (Status.FAILED, "DECLINED") if fails else (Status.CHARGED, None)
+    if command.amount is None:
+        status, reason = Status.FAILED, AMOUNT_MISSING
     return Payment(command.order_id, command.saga_id, command.amount, status, now, reason)
 
 
@@ -67,6 +71,8 @@ def _charge_reply(payment: Payment, command: ChargePayment) -> Reply:
         refusal: str | None = "ORDER_BELONGS_TO_ANOTHER_SAGA"
     elif payment.status is Status.VOIDED:
         refusal = "VOIDED"
+    elif command.amount is None:
+        refusal = AMOUNT_MISSING
     elif payment.amount != command.amount:
         refusal = "ORDER_HAS_ANOTHER_AMOUNT"
     elif payment.status is Status.CHARGED:

@@ -14,6 +14,9 @@ LONGEST_WAIT_SECONDS = 30.0
 class Start(Command):
     """The first message of a saga; what it says is all that the steps' commands are made of."""
 
+    def contradiction(self, reply: Body) -> str | None:
+        """In what a reply speaks of something else than this saga asked for; None if in nothing that it says."""
+
 
 class SagaCommand(Command):
     """A command of a step; it can be made from nothing but the saga's start."""

@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
+from pydantic.alias_generators import to_camel
 
-from chassis.messages import Event, Money
+from chassis.messages import Amount, Body, Event, Money
 from saga_orchestrator.definition import SagaCommand, Start
 from saga_orchestrator.instance import SagaInstance
 
@@ -29,6 +30,13 @@ class StartCheckout(Start):
         """Equal for equal requests, whatever ids they got."""
         asked = self.model_dump_json(exclude={"saga_id", "order_id", "idempotency_key"})
         return hashlib.sha256(asked.encode()).hexdigest()
+
+    def contradiction(self, reply: Body) -> str | None:
+        """A reply about another order or another amount; one that names none is believed."""
+        for name, asked in (("order_id", self.order_id), ("amount", self.total_amount)):
+            if (said := getattr(reply, name, None)) not in (None, asked):
+                return f"it says {to_camel(name)} {said}, the saga asked for {asked}"
+        return None
 
 
 def checkout_of(saga: SagaInstance) -> StartCheckout:
@@ -84,7 +92,7 @@ class ChargePayment(ForOrder):
     """Take the money. `force_fail`: true fails always, false never, absent at random."""
 
     destination: ClassVar[str] = "payment.charge.command"
-    amount: Money
+    amount: Money | None = None
     force_fail: bool | None = None
 
     @classmethod
@@ -145,7 +153,7 @@ class PaymentCharged(Event):
 
     destination: ClassVar[str] = "payment.charged"
     order_id: UUID
-    amount: Money
+    amount: Amount | None = None
 
 
 class PaymentFailed(Event):
@@ -153,8 +161,8 @@ class PaymentFailed(Event):
 
     destination: ClassVar[str] = "payment.failed"
     order_id: UUID
-    amount: Money
-    reason: str
+    amount: Amount | None = None
+    reason: str | None = None
 
 
 class PaymentRefunded(Event):
@@ -176,7 +184,7 @@ class InventoryFailed(Event):
 
     destination: ClassVar[str] = "inventory.failed"
     order_id: UUID
-    reason: str
+    reason: str | None = None
 
 
 class InventoryReleased(Event):

@@ -37,6 +37,10 @@ class UnknownSaga(Hopeless):
     """There is no such saga."""
 
 
+class Contradiction(Hopeless):
+    """A reply to the awaited command that speaks of something else than the saga asked for; nothing changes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The saga as it is now, the commands to send, and what to append to its log."""
@@ -49,7 +53,8 @@ class Decision:
 def decide(definition: Saga, saga: SagaInstance | None, message: Message, now: datetime, command_id: UUID) -> Decision:
     """What follows from this message; `command_id` is for the new command, should there be one.
 
-    Raises `IllegalTransition` when an operator asks for what cannot be any more, `UnknownSaga` when there is no saga.
+    Raises `IllegalTransition` when an operator asks for what cannot be any more, `UnknownSaga` when there is no saga,
+    `Contradiction` when a reply cannot mean it.
     """
     body = message.body
     if isinstance(body, Start):
@@ -140,6 +145,8 @@ class Turn:
         return self._end(status, reason=f"resolved by hand: {reason}")
 
     def _answered(self, reply: Body) -> SagaInstance:
+        if wrong := self.saga.start.contradiction(reply):
+            raise Contradiction(wrong)
         position = self.saga.position
         if self.saga.direction is Direction.BACKWARD:
             return self._back(position - 1)

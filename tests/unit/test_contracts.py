@@ -1,6 +1,9 @@
 """What one service writes another can read: services share no code, so the two declarations are compared."""
 
+import json
+from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -18,6 +21,24 @@ THEIRS = {body.__name__: body for body in (*orchestrator.SENDS, *orchestrator.RE
 OURS = [body for service in PARTICIPANTS for body in (*service.READS, *service.SENDS)]
 NOT_ON_KAFKA = {"order-service", SUBMITTER}
 
+IDS = {"sagaId": str(UUID(int=1)), "orderId": str(UUID(int=2))}
+AMOUNT = {"amount": 127}
+GIVEN_BY_STRANGERS: dict[str, dict[str, Any]] = {
+    "payment.charge.command": IDS | AMOUNT,
+    "payment.refund.command": IDS,
+    "inventory.reserve.command": IDS,
+    "inventory.release.command": IDS,
+    "payment.charged": IDS | AMOUNT,
+    "payment.failed": IDS | AMOUNT,
+    "payment.refunded": IDS,
+    "inventory.reserved": IDS,
+    "inventory.failed": IDS,
+    "inventory.released": IDS,
+}
+"""The wire, whoever sends: a foreign sender gives no more than this."""
+READ = {body.destination: body for service in SERVICES for body in service.READS}
+SENT = {body.destination: body for service in SERVICES for body in service.SENDS}
+
 
 def schema(body: type[Body]) -> dict[str, Any]:
     found = body.model_json_schema()
@@ -28,6 +49,46 @@ def schema(body: type[Body]) -> dict[str, Any]:
 def test_a_message_is_declared_alike_on_both_sides(ours: type[Body]) -> None:
     theirs = THEIRS[ours.__name__]
     assert (theirs.destination, schema(theirs)) == (ours.destination, schema(ours))
+
+
+def test_the_wire_is_what_we_read_and_what_we_send() -> None:
+    assert GIVEN_BY_STRANGERS.keys() == READ.keys() == SENT.keys() - NOT_ON_KAFKA
+
+
+@pytest.mark.parametrize("topic", GIVEN_BY_STRANGERS)
+def test_a_stranger_s_message_is_read_and_one_with_the_ids_alone_as_well(topic: str) -> None:
+    for given in (GIVEN_BY_STRANGERS[topic], IDS):
+        read = READ[topic].model_validate_json(json.dumps(given))
+        assert json.loads(read.to_json()) == given
+    assert schema(READ[topic])["required"] == set(IDS), "what may be missing at a stranger's is required here"
+
+
+@pytest.mark.parametrize("topic", GIVEN_BY_STRANGERS)
+def test_null_is_as_good_as_missing(topic: str) -> None:
+    optional = schema(READ[topic])["properties"].keys() - IDS.keys()
+    assert READ[topic].model_validate_json(json.dumps(IDS | dict.fromkeys(optional))) == READ[
+        topic
+    ].model_validate_json(json.dumps(IDS))
+
+
+@pytest.mark.parametrize("topic", GIVEN_BY_STRANGERS)
+def test_we_can_give_a_stranger_what_strangers_give(topic: str) -> None:
+    assert GIVEN_BY_STRANGERS[topic].keys() <= schema(SENT[topic])["properties"].keys()
+
+
+@pytest.mark.parametrize(
+    "spelt", [str.upper, "{{{}}}".format, "urn:uuid:{}".format, lambda text: text.replace("-", "")]
+)
+def test_an_id_may_be_spelt_in_any_way_that_a_uuid_may(spelt: Callable[[str], str]) -> None:
+    given = {name: spelt(text) for name, text in IDS.items()}
+    read = READ["payment.refund.command"].model_validate_json(json.dumps(given))
+    assert json.loads(read.to_json()) == IDS
+
+
+@pytest.mark.parametrize("topic", ["payment.charged", "payment.failed"])
+def test_a_reply_may_repeat_the_amount_as_text(topic: str) -> None:
+    read = READ[topic].model_validate_json(json.dumps(IDS | {"amount": "127.00"}))
+    assert json.loads(read.to_json()) == IDS | AMOUNT
 
 
 @pytest.mark.parametrize("step", CHECKOUT.steps, ids=lambda step: step.name)

@@ -75,6 +75,15 @@ def test_a_saga_cannot_refund_the_order_of_another(payment: Payment) -> None:
         decide(payment, RefundPayment(order_id=ORDER, saga_id=STRANGER), NOW, unlucky=False)
 
 
+@pytest.mark.parametrize(
+    ("payment", "reason"), [(None, "AMOUNT_MISSING"), (CHARGED, "AMOUNT_MISSING"), (VOIDED, "VOIDED")]
+)
+def test_a_charge_of_no_amount_is_refused_and_takes_nothing(payment: Payment | None, reason: str) -> None:
+    after, reply = decide(payment, ChargePayment(**IDS), NOW, unlucky=False)
+    assert reply == PaymentFailed(**IDS, reason=reason)
+    assert after == (payment or Payment(ORDER, SAGA, None, Status.FAILED, NOW, "AMOUNT_MISSING"))
+
+
 def test_a_charge_of_another_amount_is_refused_and_changes_nothing() -> None:
     after, reply = decide(CHARGED, CHARGE.model_copy(update={"amount": Decimal("499.99")}), NOW, unlucky=False)
     assert after == CHARGED

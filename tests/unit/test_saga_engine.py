@@ -1,16 +1,19 @@
 """Every message in every reachable state of the checkout, against a table that a person can check."""
 
 from dataclasses import replace
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 
 from chassis.messages import Body, Message
 from saga_orchestrator.checkout import CHECKOUT
-from saga_orchestrator.definition import Saga
+from saga_orchestrator.definition import Saga, label_of
 from saga_orchestrator.instance import Cancel, Resolve, Retry, TimedOut
-from saga_orchestrator.saga import IllegalTransition, UnknownSaga, decide
+from saga_orchestrator.messages import READS, InventoryFailed, PaymentFailed
+from saga_orchestrator.saga import Contradiction, IllegalTransition, UnknownSaga, decide
 from tests.unit.runs import (
+    FIELDS,
     NOW,
     REPLIES,
     SAGA,
@@ -151,6 +154,32 @@ def test_a_second_start_changes_nothing_and_leaves_no_trace(state: str) -> None:
 def test_a_reply_to_a_saga_that_does_not_exist_is_refused(kind: type[Body]) -> None:
     with pytest.raises(UnknownSaga, match=str(SAGA)):
         decide(CHECKOUT, None, Message.new(reply(kind)), NOW, uuid4())
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [(k, f) for k in REPLIES for f in ("order_id", "amount") if f in k.model_fields]
+)
+def test_a_reply_about_another_order_or_amount_is_refused(kind: type[Body], field: str) -> None:
+    other = {"order_id": STRANGER, "amount": Decimal(1)}[field]
+    for run in RUNS:
+        if kind.__name__ in ANSWERS[run.state]:
+            with pytest.raises(Contradiction, match=f"{other}, the saga asked for {FIELDS[field]}"):
+                run.on(reply(kind).model_copy(update={field: other}))
+
+
+@pytest.mark.parametrize("kind", READS)
+def test_a_reply_of_two_ids_is_believed(kind: type[Body]) -> None:
+    for run in RUNS:
+        if kind.__name__ in ANSWERS[run.state]:
+            bare = kind.model_validate({name: FIELDS[name] for name in ("saga_id", "order_id")})
+            assert run.on(bare).state == ANSWERS[run.state][kind.__name__]
+
+
+@pytest.mark.parametrize(("kind", "state"), [(PaymentFailed, "ChargePayment"), (InventoryFailed, "ReserveInventory")])
+def test_a_no_without_a_reason_is_a_no(kind: type[Body], state: str) -> None:
+    for run in runs(state):
+        after = run.on(kind.model_validate({"saga_id": SAGA, "order_id": FIELDS["order_id"]}))
+        assert (after.saga.step, after.saga.reason) == (label_of(kind), None)
 
 
 def test_a_command_is_caused_by_the_message_before_it_and_travels_in_its_trace() -> None:
