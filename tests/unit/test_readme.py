@@ -103,7 +103,9 @@ def test_every_setting_and_every_state_named_exists(page: Path) -> None:
     states = {label_of(reply) for reply in replies} | {step.timed_out for step in CHECKOUT.steps}
     services = "|".join(folder.name.replace("-", "_").upper() for folder in CODE_FOLDERS)
     of_compose = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
-    assert {re.sub(rf"^({services})_", "", name) for name in named} - settings - states - of_compose == set()
+    reasons = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', CODE))
+    known = settings | states | reasons | of_compose
+    assert {re.sub(rf"^({services})_", "", name) for name in named} - known == set()
 
 
 def test_every_setting_is_used() -> None:
