@@ -5,6 +5,7 @@ and between processes the versions of the rows decide.
 """
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,15 +14,20 @@ from typing import Generic
 import asyncpg
 import structlog
 
-from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from chassis.database import Pool
 from chassis.decider import Decider, Row
 from chassis.errors import Overloaded, Unavailable
+from chassis.faults import INFRASTRUCTURE_ERRORS, Fault, fault_of, reason_of
 from chassis.loops import Backoff
 from chassis.messages import Body, Message
 from chassis.settings import Settings
+from chassis.trouble import Trouble
 from chassis.unit_of_work import Handled, UnitOfWork
 
 log = structlog.get_logger()
+
+ASKED = 2
+"""Messages of a batch that are tried alone to learn whether its fault is everybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +54,22 @@ class Batcher(Generic[Row]):
         self._unit = UnitOfWork(pool, decider, settings, sends, publish, committed)
         self._settings = settings
         self._queue: list[Waiting[Row]] = []
+        self._put_back: list[Waiting[Row]] = []
         self._work = asyncio.Event()
         self._last_size = 0
         self._pausing = False
         self._backoff = Backoff()
+        self._trouble = Trouble(pool, settings, "messages")
+
+    async def health(self) -> bool | str:
+        """Whether messages can be handled; if not, why."""
+        if (reason := self._trouble.reason) is not None:
+            return reason
+        try:
+            await self._unit.look()
+        except INFRASTRUCTURE_ERRORS as error:
+            return reason_of(error)
+        return True
 
     def put(self, message: Message) -> "asyncio.Future[Handled[Row]]":
         """Queue a message that must be handled, however long that takes; the future gets its outcome."""
@@ -81,6 +99,8 @@ class Batcher(Generic[Row]):
                 self._work.clear()
             self._last_size = len(batch)
             await self._handle(batch)
+            if self._pausing:
+                await self._pause()
 
     def _enqueue(self, message: Message, *, patient: bool) -> "asyncio.Future[Handled[Row]]":
         future: asyncio.Future[Handled[Row]] = asyncio.get_running_loop().create_future()
@@ -93,27 +113,28 @@ class Batcher(Generic[Row]):
         settings = self._settings
         return self._last_size >= settings.batch_busy_messages and len(self._queue) < settings.batch_enough_messages
 
-    async def _handle(self, batch: list[Waiting[Row]]) -> None:
+    async def _handle(self, batch: list[Waiting[Row]], *, others_work: bool = False) -> None:
         reload, failures = False, Counter[type[Exception]]()
         while batch := [waiting for waiting in batch if not waiting.future.done()]:
+            if self._pausing:
+                self._put_back += batch
+                return
             try:
                 results = await self._unit.handle([waiting.message for waiting in batch], reload=reload)
             except Exception as error:
                 if reload:  # a first failure may be memory's: it is decided again on what is stored
                     failures[type(error)] += 1
-                most = self._most_failures(error, len(batch))
+                most = self._most_failures(error, len(batch), others_work)
                 if most is None:
-                    await self._outlast(batch, error)
+                    await self._wait(batch, error)
                 elif failures[type(error)] >= most:
-                    await self._divide(batch, error)
-                    break
+                    await self._divide(batch, error, others_work)
             else:
-                self._backoff.reset()
-                _deliver(batch, results)
+                self._deliver(batch, results)
             reload = True
 
-    def _most_failures(self, error: Exception, messages: int) -> int | None:
-        """How often a batch may fail so before it is divided; None: until the database is back."""
+    def _most_failures(self, error: Exception, messages: int, others_work: bool) -> int | None:
+        """How often a batch may fail so before it is divided; None: it waits, as nobody's message is at fault."""
         match error:
             case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
                 return self._settings.race_tries  # another process was faster, which is nobody's fault but ends
@@ -123,35 +144,66 @@ class Batcher(Generic[Row]):
                 return 0  # too much for the statement timeout
             case asyncpg.LockNotAvailableError() if "tuple" in (error.context or ""):
                 return 0  # somebody holds a row, not a table: halving finds out whose, and that message fails alone
+        match fault_of(error):
+            case Fault.EVERYBODYS:
+                return None
+            case Fault.LIKELY_EVERYBODYS if messages == 1 and not others_work:
+                return None  # until another comes and works
             case _:
-                return None if isinstance(error, INFRASTRUCTURE_ERRORS) else 1
+                return 1
 
-    async def _outlast(self, batch: list[Waiting[Row]], error: Exception) -> None:
-        """The database is away: whoever can come back is told so, the others wait."""
-        log.warning("the database is away, the batch will be repeated", messages=len(batch), error=repr(error))
+    async def _wait(self, batch: list[Waiting[Row]], error: Exception) -> None:
+        """The database cannot be used: whoever can come back is told so, the others are next when it can."""
+        await self._trouble.met(error)
         for waiting in batch:
             if not waiting.patient:
                 _fail(waiting, Unavailable("the database is away"))
         self._pausing = True
-        await self._backoff.pause()
-        self._pausing = False  # the next to come is let through, and finds out
 
-    async def _divide(self, batch: list[Waiting[Row]], error: Exception) -> None:
+    async def _pause(self) -> None:
+        await self._backoff.pause()
+        self._queue[:0] = self._put_back
+        self._put_back.clear()
+        self._pausing = False  # the next to come is let through, and finds out
+        if self._queue:
+            self._work.set()
+
+    async def _divide(self, batch: list[Waiting[Row]], error: Exception, others_work: bool) -> None:
         """A batch with a bad message in it, or too large for its timeout: by halves, so that only the bad one fails."""
         if len(batch) == 1:
             _fail(batch[0], error)
             return
+        if fault_of(error) in (Fault.LIKELY_EVERYBODYS, Fault.UNCLEAR) and not others_work:
+            others_work = await self._one_works(batch)
+            if not others_work:
+                await self._wait(batch, error)
+                return
         middle = len(batch) // 2
-        await self._handle(batch[:middle])
-        await self._handle(batch[middle:])
+        await self._handle(batch[:middle], others_work=others_work)
+        await self._handle(batch[middle:], others_work=others_work)
 
+    async def _one_works(self, batch: list[Waiting[Row]]) -> bool:
+        """Whether one of them does, alone, and is done with; drawn, so that at some time each is asked."""
+        for waiting in random.sample(batch, ASKED):
+            try:
+                results = await self._unit.handle([waiting.message], reload=True)
+            except Exception as error:
+                log.debug("does not work alone either", message_id=waiting.message.id, error=repr(error))
+            else:
+                self._deliver([waiting], results)
+                return True
+        return False
 
-def _deliver(batch: list[Waiting[Row]], results: list[Handled[Row]]) -> None:
-    for waiting, handled in zip(batch, results, strict=True):
-        message = waiting.message
-        log.debug("handled", type=message.type, saga_id=message.key, message_id=message.id, trace=message.traceparent)
-        if not waiting.future.done():
-            waiting.future.set_result(handled)
+    def _deliver(self, batch: list[Waiting[Row]], results: list[Handled[Row]]) -> None:
+        self._backoff.reset()
+        self._trouble.over()
+        for waiting, handled in zip(batch, results, strict=True):
+            message = waiting.message
+            log.debug(
+                "handled", type=message.type, saga_id=message.key, message_id=message.id, trace=message.traceparent
+            )
+            if not waiting.future.done():
+                waiting.future.set_result(handled)
 
 
 def _fail(waiting: Waiting[Row], error: Exception) -> None:

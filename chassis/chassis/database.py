@@ -1,4 +1,4 @@
-"""A pool with timeouts on everything, and which errors mean "the database is away" rather than "this is wrong"."""
+"""A pool with timeouts on everything, on a server that takes writes."""
 
 import asyncio
 import time
@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 
-from chassis import migrations
+from chassis import login, migrations
+from chassis.errors import CannotConnect
+from chassis.login import login_of
 from chassis.loops import Backoff
 from chassis.settings import Settings
 
@@ -24,20 +26,7 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 READ_SECONDS = 2
 """For a look at the database, a free connection included: whoever asks can ask again."""
 
-INFRASTRUCTURE_ERRORS = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a query on a connection that has read its server's farewell but not yet its end
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.PostgresSystemError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.ReadOnlySQLTransactionError,
-)
-"""Connection lost, server starting or stopping, disk full or broken, deadlock, lost race, timeout: wait and repeat."""
+WRITES = "select not pg_is_in_recovery() and not current_setting('transaction_read_only')::bool"
 
 
 async def read(pool: Pool, sql: str, *args: object) -> list[asyncpg.Record]:
@@ -46,12 +35,21 @@ async def read(pool: Pool, sql: str, *args: object) -> list[asyncpg.Record]:
         return await pool.fetch(sql, *args)
 
 
+async def require_writes(pool: Pool) -> None:
+    """`ReadOnlySQLTransactionError` if the server that our connections lead to takes no writes any more."""
+    (answer,) = await read(pool, WRITES)
+    if not answer[0]:
+        await pool.expire_connections()
+        raise asyncpg.ReadOnlySQLTransactionError("the server is read-only: it was demoted, or is a standby")
+
+
 @asynccontextmanager
 async def connect(settings: Settings, migration_folder: Traversable) -> AsyncIterator[Pool]:
     """Wait for the database, migrate it, and lend a pool until the body ends."""
     await _migrate_when_there(settings, (files("chassis") / "migrations", migration_folder))
     async with asyncpg.create_pool(
-        **_address(settings),
+        **login_of(settings),
+        connect=login.connect,
         min_size=1,
         max_size=settings.pool_size,
         reset=_keep_session,
@@ -74,16 +72,6 @@ async def connect(settings: Settings, migration_folder: Traversable) -> AsyncIte
         yield pool
 
 
-def _address(settings: Settings) -> dict[str, Any]:
-    return {
-        "host": settings.pghost,
-        "port": settings.pgport,
-        "user": settings.pguser,
-        "password": settings.pgpassword,
-        "database": settings.pgdatabase,
-    }
-
-
 async def _keep_session(_: object) -> None:
     """No reset query between uses: nothing here changes a session's settings."""
 
@@ -93,11 +81,11 @@ async def _migrate_when_there(settings: Settings, folders: tuple[Traversable, ..
     give_up = time.monotonic() + settings.startup_wait_seconds
     while True:
         try:
-            connection = await asyncpg.connect(**_address(settings), timeout=settings.pool_acquire_seconds)
-        except INFRASTRUCTURE_ERRORS as error:
+            connection = await login.connect(**login_of(settings), timeout=settings.pool_acquire_seconds)
+        except CannotConnect as error:
             if time.monotonic() > give_up:
                 raise
-            log.warning("waiting for the database", host=settings.pghost, port=settings.pgport, error=str(error))
+            log.warning("waiting for the database", error=str(error))
             await backoff.pause()
             continue
         try:

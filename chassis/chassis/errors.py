@@ -13,6 +13,10 @@ class Unavailable(ChassisError):
     """The database is away; nothing is known to be accepted, the caller may try again later."""
 
 
+class CannotConnect(ChassisError, ConnectionError):
+    """No connection to the database can be had: where that was tried, why not, and which setting to look at."""
+
+
 class Undeliverable(ChassisError):
     """A receiver gave no usable answer; the outcome is unknown and the same message is sent again."""
 

@@ -2,12 +2,10 @@
 
 import asyncio
 
-import structlog
-
-from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from chassis.database import Pool
+from chassis.faults import INFRASTRUCTURE_ERRORS
 from chassis.settings import Settings
-
-log = structlog.get_logger()
+from chassis.trouble import Trouble
 
 PRUNE_OUTBOX = """
 with old as materialized (
@@ -28,6 +26,7 @@ class Housekeeping:
     def __init__(self, pool: Pool, settings: Settings) -> None:
         self._pool = pool
         self._settings = settings
+        self._trouble = Trouble(pool, settings, "housekeeping")
 
     async def run(self) -> None:
         """Prune once a tick, for ever."""
@@ -37,7 +36,9 @@ class Housekeeping:
                 await self._prune(PRUNE_OUTBOX, self._settings.outbox_keep_hours)
                 await self._prune(PRUNE_INBOX, self._settings.inbox_keep_hours)
             except INFRASTRUCTURE_ERRORS as error:
-                log.warning("cannot prune now", error=repr(error))
+                await self._trouble.met(error)
+            else:
+                self._trouble.over()
 
     async def _prune(self, sql: str, keep_hours: float) -> None:
         rows = self._settings.housekeeping_rows

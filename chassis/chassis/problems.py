@@ -9,8 +9,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from chassis.database import INFRASTRUCTURE_ERRORS
 from chassis.errors import ChassisError, Overloaded, Unavailable
+from chassis.faults import INFRASTRUCTURE_ERRORS, Fault, fault_of, reason_of
 
 log = structlog.get_logger()
 
@@ -76,8 +76,8 @@ def problem_of(request: Request, error: Exception) -> Response:
             return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=later)
         case ClientDisconnect():
             return problem_response(HTTPStatus.BAD_REQUEST, "the connection ended before the body did")
-    if isinstance(error, INFRASTRUCTURE_ERRORS):
-        log.warning("a request found the database away", path=request.url.path, error=repr(error))
+    if isinstance(error, INFRASTRUCTURE_ERRORS) and fault_of(error) is not Fault.OWN:
+        log.warning("a request found the database away", path=request.url.path, error=reason_of(error))
         return problem_of(request, Unavailable("the database is away"))
     log.error("a request failed unexpectedly", path=request.url.path, exc_info=error)
     return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error; the service's log says more")

@@ -12,12 +12,14 @@ import structlog
 
 from chassis import metrics, outbox
 from chassis.crash import crash_point
-from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from chassis.database import Pool
 from chassis.errors import Overloaded
+from chassis.faults import INFRASTRUCTURE_ERRORS
 from chassis.loops import background
 from chassis.messages import Body, Message, by_type
 from chassis.settings import Settings
 from chassis.transport import Transport
+from chassis.trouble import Trouble
 
 log = structlog.get_logger()
 
@@ -50,6 +52,11 @@ class Relay:
         self._lanes = {"kafka": self._kafka, **{name: Lane(transport) for name, transport in others.items()}}
         self._acknowledged: list[UUID] = []
         self._backlog = 0
+        self._trouble = Trouble(pool, settings, "outbox")
+
+    async def health(self) -> bool | str:
+        """Whether the outbox can be looked after; if not, why."""
+        return self._trouble.reason or True
 
     def admit(self) -> None:
         """`Overloaded` while more is unsent than may be: refuse new work, nothing that was accepted."""
@@ -141,8 +148,9 @@ class Relay:
                 self._pool, acknowledged, lease, self._sends, settings.backlog_max_messages
             )
         except INFRASTRUCTURE_ERRORS as error:
-            log.warning("the outbox cannot be looked after now", unmarked=len(acknowledged), error=repr(error))
+            await self._trouble.met(error)
             return
+        self._trouble.over()
         del self._acknowledged[: len(acknowledged)]
         metrics.backlog.set(self._backlog)
         crash_point("relay.leased", [message.type for message in due])

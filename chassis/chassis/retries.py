@@ -12,8 +12,9 @@ from aiokafka import ConsumerRecord
 
 from chassis import metrics
 from chassis.crash import crash_point
-from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from chassis.database import Pool
 from chassis.errors import Hopeless
+from chassis.faults import INFRASTRUCTURE_ERRORS
 from chassis.kafka import BROKER_ERRORS
 from chassis.loops import Backoff
 from chassis.records import count_in, header_texts, message_id_of

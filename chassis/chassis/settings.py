@@ -3,13 +3,14 @@
 from socket import gethostname
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, FilePath
 from pydantic_settings import BaseSettings
 
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
 Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """In the unit that the field's name ends with."""
 Count = Annotated[int, Field(gt=0)]
+TlsMode = Literal["disable", "require", "verify-ca", "verify-full"]
 
 
 class Settings(BaseSettings):
@@ -35,6 +36,12 @@ class Settings(BaseSettings):
     pguser: str
     pgpassword: str
     pgdatabase: str
+    pgsslmode: TlsMode = Field(
+        "disable",
+        description="require: encrypted, whoever answers; verify-ca, verify-full: by a server that PGSSLROOTCERT, or"
+        " without it the machine's own list of authorities, vouches for; verify-full: under this name",
+    )
+    pgsslrootcert: FilePath | None = None
     pool_size: Count = 4
     pool_acquire_seconds: Duration = 2.0
     statement_timeout_ms: Count = 5_000
@@ -43,6 +50,9 @@ class Settings(BaseSettings):
         description="how long a row that somebody holds locked is waited for; then its message fails alone",
     )
     startup_wait_seconds: Duration = 60.0
+    trouble_said_seconds: Duration = Field(
+        60.0, description="how often the log repeats why the database cannot be used; what is new it says at once"
+    )
 
     batch_max_messages: Count = 500
     batch_window_ms: float = Field(

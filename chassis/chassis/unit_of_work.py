@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import Any, Generic
 from uuid import UUID
 
-from chassis import inbox, metrics, outbox
+from chassis import database, inbox, metrics, outbox
 from chassis.clock import DatabaseClock
 from chassis.crash import crash_point
 from chassis.database import Connection, Pool
@@ -109,6 +109,11 @@ class UnitOfWork(Generic[Row]):
             Handled(known.rows.get(key), tuple(outgoing.get(message.id) or known.again.get(message.id) or ()))
             for key, message in zip(keys, messages, strict=True)
         ]
+
+    async def look(self) -> None:
+        """Read nothing, from where batches are read, on a server that takes writes; raises what is wrong."""
+        await database.read(self._pool, self._load_sql, [], [])
+        await database.require_writes(self._pool)
 
     async def _load(
         self, connection: Connection, keys: list[UUID], messages: list[Message], reload: bool

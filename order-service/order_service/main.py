@@ -24,7 +24,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with background(batcher=batcher.run, housekeeping=Housekeeping(pool, settings).run):
             app.include_router(api.routes(batcher, pool))
             app.include_router(batch.routes(batcher))
-            app.include_router(health.routes(pool))
+            app.include_router(health.routes(database=batcher.health))
             yield
 
 

@@ -35,9 +35,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             watchdog=Watchdog(consumer, settings).run,
             housekeeping=Housekeeping(pool, settings).run,
         )
+        stores = health.both(batcher.health, relay.health)
         async with relay.running(), loops, consumer.running():
             app.include_router(api.routes(pool))
-            app.include_router(health.routes(pool, broker=kafka.answers, consumer=consumer.health))
+            app.include_router(health.routes(database=stores, broker=kafka.answers, consumer=consumer.health))
             yield
 
 

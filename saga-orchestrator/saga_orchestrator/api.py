@@ -16,7 +16,8 @@ from uuid_utils.compat import uuid7
 from chassis.batcher import Batcher
 from chassis.bodies import parse
 from chassis.crash import crash_point
-from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from chassis.database import Pool
+from chassis.faults import INFRASTRUCTURE_ERRORS
 from chassis.http import json_response, model_response, traceparent_of
 from chassis.messages import Message, Money, Wire
 from chassis.openapi import BODY_PROBLEMS, request_body, responses

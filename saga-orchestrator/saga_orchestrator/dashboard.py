@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from chassis.database import Pool
+from chassis.faults import INFRASTRUCTURE_ERRORS
 from chassis.problems import Refused, problem_of
 from saga_orchestrator import overview, queries
 from saga_orchestrator.api import existing

@@ -12,8 +12,10 @@ from uuid import UUID
 import structlog
 
 from chassis.batcher import Batcher
-from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from chassis.database import Pool
+from chassis.faults import INFRASTRUCTURE_ERRORS
 from chassis.messages import Message
+from chassis.trouble import Trouble
 from saga_orchestrator import queries
 from saga_orchestrator.definition import LONGEST_WAIT_SECONDS
 from saga_orchestrator.handlers import Checkout
@@ -33,6 +35,7 @@ class Deadlines:
         self._batcher = batcher
         self._pool = pool
         self._settings = settings
+        self._trouble = Trouble(pool, settings, "deadlines")
         self._overdue: deque[TimedOut] = deque()
         self._woken: dict[UUID, float] = {}
         """When each saga was woken that has not been seen to end since."""
@@ -51,7 +54,9 @@ class Deadlines:
                 if self._overdue:
                     await self._wake(settings.deadline_woken_max_sagas - await self._count_running())
             except INFRASTRUCTURE_ERRORS as error:
-                log.warning("cannot look for passed deadlines now", error=repr(error))
+                await self._trouble.met(error)
+            else:
+                self._trouble.over()
 
     async def _find(self) -> list[TimedOut]:
         furthest = FURTHEST * LONGEST_WAIT_SECONDS * self._settings.step_timeout_scale

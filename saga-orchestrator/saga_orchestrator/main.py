@@ -36,7 +36,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # The replies of this client go to the batcher, whose messages go to the relay, which calls the client.
         orders = OrderClient(settings, submit=lambda reply: batcher.put(reply))
         relay = Relay(pool, settings, SENDS, kafka, {CreateOrder.destination: orders})
-        waiters = Waiters(pool, settings.waiter_check_seconds)
+        waiters = Waiters(pool, settings)
 
         def committed(rows: list[Checkout]) -> None:
             waiters.resolve(row.saga for row in rows)
@@ -53,11 +53,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             housekeeping=Housekeeping(pool, settings).run,
         )
         comes_here = partial(consumer.will_read, PaymentCharged.destination)  # as the replies on every other topic
+        stores = health.both(batcher.health, relay.health)
         async with relay.running(), loops, consumer.running():
             app.include_router(api.routes(batcher, waiters, pool, settings, relay.admit, comes_here))
             app.include_router(operator.routes(batcher, settings))
             app.include_router(dashboard.routes(pool, definition))
-            app.include_router(health.routes(pool, broker=kafka.answers, consumer=consumer.health))
+            app.include_router(health.routes(database=stores, broker=kafka.answers, consumer=consumer.health))
             yield
 
 

@@ -6,21 +6,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-import structlog
-
-from chassis.database import INFRASTRUCTURE_ERRORS, Pool
+from chassis.database import Pool
+from chassis.faults import INFRASTRUCTURE_ERRORS
+from chassis.trouble import Trouble
 from saga_orchestrator import queries
 from saga_orchestrator.instance import SagaInstance, Status
-
-log = structlog.get_logger()
+from saga_orchestrator.settings import Settings
 
 
 class Waiters:
     """Futures by saga id."""
 
-    def __init__(self, pool: Pool, check_seconds: float) -> None:
+    def __init__(self, pool: Pool, settings: Settings) -> None:
         self._pool = pool
-        self._check_seconds = check_seconds
+        self._check_seconds = settings.waiter_check_seconds
+        self._trouble = Trouble(pool, settings, "waiting callers")
         self._futures: defaultdict[UUID, set[asyncio.Future[SagaInstance]]] = defaultdict(set)
 
     @contextmanager
@@ -52,5 +52,7 @@ class Waiters:
                 try:
                     self.resolve(await queries.find_ended(self._pool, list(waiting)))
                 except INFRASTRUCTURE_ERRORS as error:
-                    log.warning("cannot look after waiting callers now", callers=len(waiting), error=repr(error))
+                    await self._trouble.met(error)
+                else:
+                    self._trouble.over()
             older = set(self._futures)

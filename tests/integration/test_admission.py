@@ -22,7 +22,7 @@ async def test_a_checkout_that_is_not_admitted_is_told_so_and_never_begins(sagas
     app.state.max_body_bytes = orchestrator.max_body_bytes
     install(app)
     async with replica(sagas, settings) as batcher:
-        waiters = Waiters(sagas, orchestrator.waiter_check_seconds)
+        waiters = Waiters(sagas, orchestrator)
         app.include_router(api.routes(batcher, waiters, sagas, orchestrator, admit=refuse, comes_here=lambda _: True))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://orchestrator") as http:
             wanted = {"userId": "alice", "totalAmount": 19.99}

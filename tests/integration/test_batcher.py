@@ -159,7 +159,7 @@ async def test_while_somebody_holds_a_whole_table_locked_everybody_waits(pool: P
 
 
 async def assert_repeated(log: list[EventDict]) -> None:
-    assert any(line["event"] == "the database is away, the batch will be repeated" for line in log)
+    assert any(line["event"] == "the database cannot be used, this waits" for line in log)
 
 
 async def test_a_row_that_somebody_holds_locked_fails_its_own_message_only(pool: Pool, settings: Settings) -> None:

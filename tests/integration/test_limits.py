@@ -62,7 +62,7 @@ async def test_while_the_database_is_away_tries_pause_and_who_can_come_back_is_t
             batcher.put(add())
 
             async def pauses() -> None:
-                assert [line["event"] for line in log] == ["the database is away, the batch will be repeated"]
+                assert [line["reason"] for line in log] == ["OSError: away"]
 
             await eventually(pauses)
             with pytest.raises(Unavailable, match="the database is away"):

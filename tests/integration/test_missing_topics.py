@@ -24,7 +24,7 @@ async def test_a_service_says_which_topic_is_missing_until_there_is_one(
     await write(wired.add.destination, message)
     with capture_logs() as log:
         async with counting(hasty, wired) as consumer:
-            app.include_router(health.routes(pool, consumer=consumer.health))
+            app.include_router(health.routes(consumer=consumer.health))
             await eventually(lambda: assert_ready(app, 503, f"missing topics: {forgotten}"))
             assert await total(pool, message.key) is None
             assert [forgotten] in [line.get("topics") for line in log if line["log_level"] == "error"]

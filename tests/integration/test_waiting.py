@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 
 from chassis.database import Pool
 from chassis.loops import background
+from chassis.settings import Settings as ChassisSettings
 from saga_orchestrator.deadlines import Deadlines
 from saga_orchestrator.instance import Status
 from saga_orchestrator.messages import OrderRejected
@@ -14,7 +15,11 @@ from saga_orchestrator.waiters import Waiters
 from tests.integration.checkouts import a_start, fail_at_the_payment, replica, stored, tell
 from tests.support.eventually import eventually
 
-QUICK = {"deadline_check_seconds": 0.05, "deadline_busy_check_seconds": 0.02}
+QUICK = {"deadline_check_seconds": 0.05, "deadline_busy_check_seconds": 0.02, "waiter_check_seconds": 0.02}
+
+
+def quick(settings: ChassisSettings) -> Settings:
+    return Settings(**settings.model_dump() | QUICK)
 
 
 async def test_a_deadline_that_has_passed_sends_the_command_again_under_its_id(sagas: Pool, settings: Settings) -> None:
@@ -147,7 +152,7 @@ async def test_a_saga_that_cannot_be_woken_is_left_for_a_while_and_then_tried_ag
 
 
 async def test_a_caller_learns_of_an_end_that_another_replica_brought_about(sagas: Pool, settings: Settings) -> None:
-    start, waiters = a_start(), Waiters(sagas, check_seconds=0.02)
+    start, waiters = a_start(), Waiters(sagas, quick(settings))
     async with replica(sagas, settings) as other, background(waiters=waiters.run):
         with waiters.waiting(start.saga_id) as ended:
             await fail_at_the_payment(other, start)
@@ -157,7 +162,7 @@ async def test_a_caller_learns_of_an_end_that_another_replica_brought_about(saga
 
 
 async def test_a_caller_is_not_told_of_a_saga_that_still_runs(sagas: Pool, settings: Settings) -> None:
-    start, waiters = a_start(), Waiters(sagas, check_seconds=0.02)
+    start, waiters = a_start(), Waiters(sagas, quick(settings))
     async with replica(sagas, settings) as batcher:
         with waiters.waiting(start.saga_id) as first, waiters.waiting(start.saga_id) as second:
             waiters.resolve([await tell(batcher, start)])
