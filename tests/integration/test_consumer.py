@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from chassis.consumer import Consumer
 from chassis.database import Pool
@@ -80,11 +81,13 @@ async def test_a_record_whose_transaction_died_comes_again_and_is_done(
 
 
 @pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
-async def test_a_foreign_sender_may_pack_its_messages_as_it_likes(
-    pool: Pool, settings: Settings, wired: Bodies, codec: str
+async def test_a_foreign_sender_may_pack_its_messages_as_it_likes_and_the_broker_may_leave_them_so(
+    pool: Pool, settings: Settings, wired: Bodies, admin: AIOKafkaAdminClient, codec: str
 ) -> None:
-    message = add(5)
-    await write_by_java(wired.add.destination, codec, message.body.to_json().encode())
+    message, topic = add(5), wired.add.destination
+    as_it_comes = ConfigResource(ConfigResourceType.TOPIC, topic, {"compression.type": "producer"})
+    await admin.alter_configs([as_it_comes])
+    await write_by_java(topic, codec, message.body.to_json().encode())
     async with counting(settings, wired):
         await eventually(lambda: assert_total(pool, message, 5))
 
