@@ -35,8 +35,8 @@ with entries as (
     select saga_id, string_agg(entry, ' ' order by seq) as shape from entries group by saga_id
 )
 select order_id, saga_id,
-    hashtextextended(concat_ws('|', status, step, position, direction, attempt, seq, needs_attention is null,
-        case when status = 'RUNNING' then awaiting = (
+    hashtextextended(concat_ws('|', status, step, definition, position, direction, attempt, seq,
+        needs_attention is null, case when status = 'RUNNING' then awaiting = (
             select message_id from saga_events sent where sent.saga_id = saga.saga_id and kind = 'SENT'
             order by seq desc limit 1) end,
         shape), 0),

@@ -8,10 +8,10 @@ from uuid import UUID
 import asyncpg
 
 from audit.databases import Connection
+from audit.lists import Lists, body_of
 from chassis.errors import Hopeless
-from chassis.messages import Body, Message
-from saga_orchestrator import instance, messages
-from saga_orchestrator.checkout import CHECKOUT
+from chassis.messages import Message
+from saga_orchestrator.definition import Saga
 from saga_orchestrator.instance import Kind, LogEntry, SagaInstance
 from saga_orchestrator.saga import IllegalTransition, decide
 
@@ -20,12 +20,6 @@ Key: TypeAlias = tuple[int, str, str, UUID]
 
 AT_ONCE = 1_000
 NOBODY = UUID(int=0)
-BODIES: Mapping[str, type[Body]] = {
-    name: kind
-    for module in (messages, instance)
-    for name, kind in vars(module).items()
-    if isinstance(kind, type) and issubclass(kind, Body)
-}
 COMPARED = ("status", "step", "position", "direction", "awaiting", "attempt", "reason", "seq")
 
 
@@ -53,6 +47,7 @@ class Shape:
 async def shapes_of(connection: Connection, saga_ids: Sequence[UUID]) -> dict[UUID, Shape]:
     """The shapes of these sagas."""
     shapes = {}
+    lists = await Lists.read(connection)
     for start in range(0, len(saga_ids), AT_ONCE):
         some = saga_ids[start : start + AT_ONCE]
         logs: dict[UUID, list[Any]] = {saga_id: [] for saga_id in some}
@@ -61,51 +56,70 @@ async def shapes_of(connection: Connection, saga_ids: Sequence[UUID]) -> dict[UU
         ):
             logs[entry["saga_id"]].append(entry)
         for row in await connection.fetch("select * from sagas where saga_id = any($1)", some):
-            shapes[row["saga_id"]] = shape(row, logs[row["saga_id"]])
+            shapes[row["saga_id"]] = shape(row, logs[row["saga_id"]], lists)
     return shapes
 
 
-def shape(row: Row, log: Sequence[Row]) -> Shape:
-    """The shape of one saga."""
+def shape(row: Row, log: Sequence[Row], lists: Lists) -> Shape:
+    """The shape of one saga; its log is judged by the lists that it was written under."""
     types = {kind: frozenset(entry["type"] for entry in log if entry["kind"] == kind) for kind in Kind}
-    return Shape(row["status"], row["step"], types[Kind.SENT], types[Kind.RECEIVED], tuple(_faults(row, log)))
+    return Shape(row["status"], row["step"], types[Kind.SENT], types[Kind.RECEIVED], tuple(_faults(row, log, lists)))
 
 
-def _faults(row: Row, log: Sequence[Row]) -> Iterator[str]:
+def _faults(row: Row, log: Sequence[Row], lists: Lists) -> Iterator[str]:
     """Fold `decide` over the log, then compare; the first difference is the fault."""
     try:
-        saga = _fold(log)
+        saga = _fold(log, lists)
     except (IllegalTransition, Hopeless, ValueError) as error:
         yield f"its log cannot have happened: {error}"
         return
+    if saga and saga.definition != row["definition"]:
+        saga = lists.moved(saga, lists.of(row["definition"])) or saga
     for name in COMPARED:
         if row[name] != getattr(saga, name):
             yield f"its {name} is {row[name]}, its log says {getattr(saga, name)}"
 
 
-def _fold(log: Sequence[Row]) -> SagaInstance | None:
+def _fold(log: Sequence[Row], lists: Lists) -> SagaInstance | None:
     """The saga that this log makes; ValueError says which entry is not what the engine would have written."""
     saga: SagaInstance | None = None
     done = 0
     while done < len(log):
-        saga, entries = _step(saga, log[done:])
-        expected = [(entry.seq, entry.kind, entry.message.type, entry.message.id) for entry in entries]
-        stored = [_key(entry) for entry in log[done : done + len(entries)]]
-        if not expected or expected != stored:
-            raise ValueError(f"it has {_say(stored)} where {_say(expected)} belongs")
+        saga, entries = _next(saga, log[done:], lists)
         done += len(entries)
     return saga
 
 
-def _step(saga: SagaInstance | None, log: Sequence[Row]) -> tuple[SagaInstance, Sequence[LogEntry]]:
+def _next(saga: SagaInstance | None, log: Sequence[Row], lists: Lists) -> tuple[SagaInstance, Sequence[LogEntry]]:
+    """What the engine makes of the first entry, by the list of the entries before; if that does not say what follows
+    in the log, by another of the lists that there have been.
+    """
+    refusal: Exception | None = None
+    for definition in lists.beginning_with(saga.definition if saga else None):
+        here = lists.moved(saga, definition) if saga and saga.awaiting else saga
+        if saga and not here:
+            continue
+        try:
+            return _decided(definition, here, log)
+        except (IllegalTransition, Hopeless, ValueError) as error:
+            refusal = refusal or error
+    raise refusal or ValueError("it stands where no list of steps has a place")
+
+
+def _decided(
+    definition: Saga, saga: SagaInstance | None, log: Sequence[Row]
+) -> tuple[SagaInstance, Sequence[LogEntry]]:
     """Decide on the first entry again, as it was decided then; what follows it in the log names the new command."""
     entry = log[0]
-    if entry["kind"] == Kind.SENT or entry["type"] not in BODIES:
+    if entry["kind"] == Kind.SENT:
         raise ValueError(f"{entry['kind']} {entry['type']} out of nothing")
-    body = BODIES[entry["type"]].model_validate_json(entry["body"])
-    message = Message(body, entry["message_id"], entry["causation_id"])
+    message = Message(body_of(entry), entry["message_id"], entry["causation_id"])
     command_id = log[1]["message_id"] if len(log) > 1 and log[1]["kind"] == Kind.SENT else NOBODY
-    decision = decide(CHECKOUT, saga, message, entry["at"], command_id)
+    decision = decide(definition, saga, message, entry["at"], command_id)
+    expected = [(entry.seq, entry.kind, entry.message.type, entry.message.id) for entry in decision.log]
+    stored = [_key(entry) for entry in log[: len(expected)]]
+    if not expected or expected != stored:
+        raise ValueError(f"it has {_say(stored)} where {_say(expected)} belongs")
     return decision.saga, decision.log
 
 

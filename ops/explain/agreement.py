@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from audit.books import Case
 from audit.checks.orders import RULES
 from audit.databases import SERVICES
+from audit.lists import Lists
 from audit.replay import shape
 from ops.explain.facts import Facts, Row
 
@@ -13,7 +14,7 @@ def disagreements(facts: Facts) -> Iterator[str]:
     """What the rules find: that, and what to do."""
     if facts.saga is None or why_unknown(facts):
         return
-    saga = shape(facts.saga, facts.log)
+    saga = shape(facts.saga, facts.log, Lists(facts.saga["lists"]))
     order, payment, reservation = (facts.rows.get(name) for name in list(SERVICES)[1:])
     amounts = {facts.saga["asked"], order and order["total_amount"], payment and payment["amount"]} - {None}
     sagas = {facts.saga["saga_id"], *(row["saga_id"] for row in (payment, reservation) if row)}

@@ -70,12 +70,17 @@ class Facts:
     @property
     def running(self) -> bool:
         """Whether a saga waits for something."""
-        return self.saga is not None and self.saga["status"] == "RUNNING"
+        return self.saga is not None and self.saga["status"] == "RUNNING" and not self.elsewhere
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it stands at a step that the list of this version does not have."""
+        return self.saga is not None and self.saga["place"] is None
 
 
 def step_of(saga: Row) -> Step:
     """Where a saga stands."""
-    return CHECKOUT.steps[saga["position"]]
+    return CHECKOUT.steps[saga["place"]]
 
 
 def awaited(saga: Row) -> type[SagaCommand]:

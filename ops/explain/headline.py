@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from ops.explain.facts import PATIENCE, UNDOS, Facts, Row, awaited, service_of, step_of
 from ops.explain.words import clock, listed, span, when
 from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.definitions import MISSING
 from saga_orchestrator.instance import Direction
 
 
@@ -13,6 +14,9 @@ def headline(facts: Facts) -> Iterator[str]:
     """A few sentences, the most important first."""
     if facts.saga is None:
         yield _without_saga(facts)
+    elif facts.elsewhere:
+        yield f"RUNNING at {facts.saga['step']}, begun {clock(facts.saga['created_at'])}."
+        yield f"It stands at {facts.saga['stands_at']}, {MISSING}: an orchestrator of a version that has it goes on."
     elif facts.running:
         yield from _running(facts, facts.saga)
     else:
@@ -50,11 +54,11 @@ def _running(facts: Facts, saga: Row) -> Iterator[str]:
         yield f"NEEDS ATTENTION: {saga['needs_attention']}."
     if saga["direction"] == Direction.BACKWARD:
         reason = f" ({saga['reason']})" if saga["reason"] else ""
-        yield f"It is being undone, for {saga['step']}{reason}; still to do: {listed(_undos(saga['position']))}."
+        yield f"It is being undone, for {saga['step']}{reason}; still to do: {listed(_undos(saga['place']))}."
     since = saga["awaited_since"]
     yield (
         f"RUNNING at {saga['step']}, begun {clock(saga['created_at'])}. It waits for the reply of {service_of(command)}"
-        f" to {command.__name__} since {when(since, facts.now)}: step {saga['position'] + 1} of {len(CHECKOUT.steps)}"
+        f" to {command.__name__} since {when(since, facts.now)}: step {saga['place'] + 1} of {len(CHECKOUT.steps)}"
         f" ({step.name}), try {saga['attempt']}{f' of {step.tries}' if saga['attempt'] <= step.tries else ''}."
     )
     if facts.now > saga["deadline"] + PATIENCE:
@@ -65,9 +69,9 @@ def _running(facts: Facts, saga: Row) -> Iterator[str]:
 def _next(facts: Facts, saga: Row) -> Iterator[str]:
     """What happens without a reply, as `saga.decide` will decide it."""
     step, attempt, due = step_of(saga), saga["attempt"], saga["deadline"]
-    undoes = saga["direction"] == Direction.FORWARD and saga["position"] <= CHECKOUT.pivot
+    undoes = saga["direction"] == Direction.FORWARD and saga["place"] <= CHECKOUT.pivot
     by = f"by {when(due, facts.now)} " if due > facts.now else ""
-    end = f"the saga is undone: {listed(_undos(saga['position']))}; then it is FAILED at {step.timed_out}"
+    end = f"the saga is undone: {listed(_undos(saga['place']))}; then it is FAILED at {step.timed_out}"
     if undoes and attempt >= step.tries:
         yield f"Without a reply {by}{end}."
         return

@@ -7,10 +7,14 @@ from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from audit.databases import SERVICES, SESSION, Address, Connection, snapshot
 from chassis.records import uuid_of
 from ops.explain.facts import ORCHESTRATOR, Row, Trail, awaited, service_of
+from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.definitions import place, said
+from saga_orchestrator.instance import Direction
 
 MOST_ENTRIES: Final = 200
 BOUNDED: Final = SESSION | {"statement_timeout": "5s"}
@@ -26,7 +30,7 @@ BY_ENTRY = "select saga_id, 'message id' from saga_events where message_id = $1 
 SAGA = """
 select saga.*, clock_timestamp() as read_at, (start ->> 'totalAmount')::numeric as asked, (
     select min(at) from saga_events sent where sent.saga_id = saga.saga_id and message_id = awaiting and kind = 'SENT'
-) as awaited_since
+) as awaited_since, (select jsonb_object_agg(fingerprint, steps order by created_at) from saga_definitions) as lists
 from sagas saga where saga_id = $1"""
 LOG = "select * from (select * from saga_events where saga_id = $1 order by seq desc limit $2) last order by seq"
 ROWS: Final[Mapping[str, str]] = {
@@ -73,9 +77,9 @@ class Databases:
             self.away["the log of all sagas"] = "it is too long: give the saga id or the order id"
 
     async def saga(self, saga_id: UUID | None) -> Row | None:
-        """Its row, with the amount that was asked and the moment since when it waits."""
-        found: Row | None = await self.row(ORCHESTRATOR, SAGA, saga_id)
-        return found
+        """Its row, with the amount that was asked, the moment since when it waits, and its place in today's list."""
+        row = await self.row(ORCHESTRATOR, SAGA, saga_id)
+        return placed(dict(row)) if row else None
 
     async def log(self, saga: Row | None) -> list[Any]:
         """The end of its log."""
@@ -87,7 +91,7 @@ class Databases:
 
     async def trail(self, saga: Row | None) -> Trail:
         """Where the awaited command and its reply have been."""
-        if not saga or not saga["awaiting"]:
+        if not saga or not saga["awaiting"] or saga["place"] is None:
             return Trail()
         receiver = service_of(awaited(saga))
         received = await self.row(receiver, HANDLED, saga["awaiting"])
@@ -99,6 +103,15 @@ class Databases:
             reply,
             returned is not None and returned[0],
         )
+
+
+def placed(saga: dict[str, Any]) -> Row:
+    """The row of a saga with `place`, its position in today's list; None if that does not have its step."""
+    lists = orjson.loads(saga["lists"])
+    where = lists.get(saga["definition"], ()), saga["position"], Direction(saga["direction"])
+    today = saga["position"] if saga["definition"] == CHECKOUT.fingerprint else place(CHECKOUT, *where)
+    ended = saga["awaiting"] is None
+    return saga | {"lists": lists, "place": saga["position"] if ended else today, "stands_at": said(*where)}
 
 
 @asynccontextmanager

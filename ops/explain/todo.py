@@ -54,7 +54,7 @@ def choices(facts: Facts) -> Iterator[str]:
     if saga is None or not facts.running or ORCHESTRATOR in facts.unready:
         return
     yield f"{operator(facts, saga, 'retry')}   # sends it again now"
-    if saga["direction"] == Direction.FORWARD and saga["position"] <= CHECKOUT.pivot:
+    if saga["direction"] == Direction.FORWARD and saga["place"] <= CHECKOUT.pivot:
         yield "the same with /cancel   # undoes the saga"
     if saga["needs_attention"]:
         yield "the same with /resolve   # ends it, as settled by hand"

@@ -14,8 +14,9 @@ from chassis.faults import INFRASTRUCTURE_ERRORS
 from chassis.problems import Refused, problem_of
 from saga_orchestrator import overview, queries
 from saga_orchestrator.api import existing
-from saga_orchestrator.definition import Saga
-from saga_orchestrator.drawing import awaited
+from saga_orchestrator.definitions import Definitions, NotInTheList
+from saga_orchestrator.drawing import Awaited, awaited
+from saga_orchestrator.instance import SagaInstance
 from saga_orchestrator.overview import Show
 from saga_orchestrator.pages import page, saga_page
 from saga_orchestrator.views import EventView
@@ -38,7 +39,7 @@ class Pages(APIRoute):
         return handle
 
 
-def routes(pool: Pool, definition: Saga) -> APIRouter:
+def routes(pool: Pool, definitions: Definitions) -> APIRouter:
     """The dashboard's routes."""
     router = APIRouter(route_class=Pages, include_in_schema=False)
 
@@ -47,7 +48,7 @@ def routes(pool: Pool, definition: Saga) -> APIRouter:
         newer = await existing(pool, before) if before else None
         place = (newer.created_at, newer.saga_id) if newer else overview.NEWEST
         sagas, older = await overview.find_page(pool, show, place)
-        rows = [(saga, awaited(definition, saga)) for saga in sagas]
+        rows = [(saga, waits(definitions, saga)) for saga in sagas]
         counts = await overview.count_sagas(pool)
         return page(
             "sagas.html", rows=rows, older=older, newer=newer, show=show, counts=counts, base_url=request.base_url
@@ -57,6 +58,14 @@ def routes(pool: Pool, definition: Saga) -> APIRouter:
     async def one(saga_id: UUID) -> Response:
         saga = await existing(pool, saga_id)
         events = [EventView(**entry) for entry in await queries.find_log(pool, saga_id)]
-        return saga_page(definition, saga, events)
+        return saga_page(definitions.today, saga, waits(definitions, saga), events)
 
     return router
+
+
+def waits(definitions: Definitions, saga: SagaInstance) -> Awaited | None:
+    """What it waits for; of one that another version has to go on with, where it stands."""
+    try:
+        return awaited(definitions.today, definitions.here(saga))
+    except NotInTheList as error:
+        return Awaited("a command of another version", str(error), str(saga.attempt), "another version goes on with it")

@@ -1,5 +1,7 @@
 """How a saga is declared: a list of steps, checked when it is made, so that a wrong one does not even start."""
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -42,7 +44,7 @@ class Step:
 
     `timeout_seconds` is the first deadline of its commands; it doubles with every try up to `longest_seconds`. After
     `tries` the outcome is unknown: the step is undone, or, where there is no way back, the saga is flagged and keeps
-    trying.
+    trying. `formerly` are the names that it had in earlier lists.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Step:
     timeout_seconds: float = 5.0
     longest_seconds: float = LONGEST_WAIT_SECONDS
     tries: int = 5
+    formerly: tuple[str, ...] = ()
 
     def wait(self, attempt: int) -> timedelta:
         """How long the given try, from 1 on, may stay unanswered."""
@@ -64,6 +67,12 @@ class Step:
     def timed_out(self) -> str:
         """What the saga's `step` says when this step's outcome stays unknown: `PAYMENT_TIMED_OUT`."""
         return f"{label_of(self.yes).partition('_')[0]}_TIMED_OUT"
+
+    def described(self) -> dict[str, Any]:
+        """What decides a saga's way, as JSON: by it a log can be read when the list has changed."""
+        messages = {"do": self.do, "yes": self.yes, "no": self.no, "undo": self.undo, "undone": self.undone}
+        names = {role: message.__name__ for role, message in messages.items() if message}
+        return {"name": self.name, **names, "pivot": self.pivot, "tries": self.tries}
 
 
 class Saga:
@@ -84,6 +93,9 @@ class Saga:
         for position, step in enumerate(steps):
             for wrong in self._faults(position, step):
                 raise DefinitionError(f"saga {name!r}, step {step.name!r}: {wrong}")
+        self.described = json.dumps([step.described() for step in steps])
+        self.fingerprint = hashlib.sha256(self.described.encode()).hexdigest()[:12]
+        """Equal for equal lists; the timeouts do not count."""
 
     def scaled(self, factor: float) -> "Saga":
         """The same saga with every timeout multiplied, for tests that cannot wait."""

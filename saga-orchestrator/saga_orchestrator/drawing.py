@@ -101,10 +101,9 @@ def awaited(definition: Saga, saga: SagaInstance) -> Awaited | None:
     return Awaited(command.__name__, number, f"{saga.attempt} of {step.tries}", otherwise)
 
 
-def in_words(definition: Saga, saga: SagaInstance) -> str:
+def in_words(saga: SagaInstance, waits: Awaited | None) -> str:
     """Where it stands, in a sentence."""
     why = f"{saga.step}: {saga.reason}" if saga.reason else saga.step
-    waits = awaited(definition, saga)
     if waits is None:
         return f"Ended at {why}."
     back = "" if saga.direction is Direction.FORWARD else f"Goes back, because of {why}. "

@@ -14,7 +14,8 @@ from chassis.decider import Decider
 from chassis.messages import Message
 from chassis.writes import Write
 from saga_orchestrator import queries
-from saga_orchestrator.definition import Saga, Start
+from saga_orchestrator.definition import Start
+from saga_orchestrator.definitions import Definitions
 from saga_orchestrator.instance import Kind, LogEntry, Resolve, SagaInstance, Status
 from saga_orchestrator.messages import checkout_of
 from saga_orchestrator.saga import decide
@@ -39,20 +40,20 @@ class Checkouts(Decider[Checkout]):
     LOAD = queries.LOAD
     BEGINS = (Start,)
 
-    def __init__(self, definition: Saga) -> None:
-        self._definition = definition
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
 
     def key(self, message: Message) -> UUID:
         """One saga."""
         return message.key
 
     def read(self, record: Mapping[str, Any]) -> Checkout:
-        """A row of `sagas`."""
-        return Checkout(queries.read(record))
+        """A row of `sagas`; `NotInTheList` if another version has to go on with it."""
+        return Checkout(self._definitions.here(queries.read(record)))
 
     def decide(self, row: Checkout | None, message: Message, now: datetime) -> tuple[Checkout, list[Message]]:
         """Ask the engine."""
-        decision = decide(self._definition, row.saga if row else None, message, now, command_id=uuid7())
+        decision = decide(self._definitions.today, row.saga if row else None, message, now, command_id=uuid7())
         if row and not decision.log:
             return row, []
         return Checkout(decision.saga, (row.log if row else ()) + decision.log), list(decision.outgoing)

@@ -60,6 +60,8 @@ class SagaInstance:
     saga_id: UUID
     start: Start
     created_at: datetime
+    definition: str
+    """The fingerprint of the list in which `position` is one."""
     status: Status = Status.RUNNING
     step: str = "STARTED"
     reason: str | None = None

@@ -20,6 +20,7 @@ from chassis.watchdog import Watchdog
 from saga_orchestrator import api, dashboard, handlers, operator
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.deadlines import Deadlines
+from saga_orchestrator.definitions import Definitions
 from saga_orchestrator.handlers import Checkout, Checkouts
 from saga_orchestrator.messages import READS, SENDS, CreateOrder, PaymentCharged
 from saga_orchestrator.order_client import OrderClient
@@ -30,8 +31,9 @@ from saga_orchestrator.waiters import Waiters
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Everything that lives as long as the process, outermost first: the innermost stops first."""
-    definition = CHECKOUT.scaled(settings.step_timeout_scale)
     async with database.connect(settings, files("saga_orchestrator") / "migrations") as pool:
+        definitions = Definitions(CHECKOUT.scaled(settings.step_timeout_scale), pool)
+        await definitions.start()
         kafka = KafkaTransport(settings)
         # The replies of this client go to the batcher, whose messages go to the relay, which calls the client.
         orders = OrderClient(settings, submit=lambda reply: batcher.put(reply))
@@ -42,13 +44,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             waiters.resolve(row.saga for row in rows)
             handlers.note(rows)
 
-        batcher = Batcher(pool, Checkouts(definition), settings, SENDS, relay.publish, committed)
+        batcher = Batcher(pool, Checkouts(definitions), settings, SENDS, relay.publish, committed)
         deadlines = Deadlines(batcher, pool, settings)
         consumer = Consumer(batcher, settings, READS, Retries(kafka, pool, settings))
         loops = background(
             batcher=batcher.run,
             waiters=waiters.run,
             deadlines=deadlines.run,
+            definitions=definitions.run,
             watchdog=Watchdog(consumer, settings).run,
             housekeeping=Housekeeping(pool, settings).run,
         )
@@ -57,7 +60,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with relay.running(), loops, consumer.running():
             app.include_router(api.routes(batcher, waiters, pool, settings, relay.admit, comes_here))
             app.include_router(operator.routes(batcher, settings))
-            app.include_router(dashboard.routes(pool, definition))
+            app.include_router(dashboard.routes(pool, definitions))
             app.include_router(health.routes(database=stores, broker=kafka.answers, consumer=consumer.health))
             yield
 

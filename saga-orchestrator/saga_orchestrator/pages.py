@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from saga_orchestrator.definition import Saga
-from saga_orchestrator.drawing import age, awaited, draw, in_words
+from saga_orchestrator.drawing import Awaited, age, draw, in_words
 from saga_orchestrator.instance import SagaInstance
 from saga_orchestrator.messages import checkout_of
 from saga_orchestrator.overview import LOOKED_THROUGH
@@ -56,14 +56,14 @@ def page(template: str, status: int = HTTPStatus.OK, **content: Any) -> Response
     return HTMLResponse(environment.get_template(template).render(now=now, **content), status, HEADERS)
 
 
-def saga_page(definition: Saga, saga: SagaInstance, events: Sequence[EventView]) -> Response:
+def saga_page(definition: Saga, saga: SagaInstance, waits: Awaited | None, events: Sequence[EventView]) -> Response:
     """One saga with its log, in words, as a diagram and as a table."""
     return page(
         "saga.html",
         saga=saga,
         events=events,
-        words=in_words(definition, saga),
-        awaited=awaited(definition, saga),
+        words=in_words(saga, waits),
+        awaited=waits,
         since=next((event.at for event in events if event.message_id == saga.awaiting), None),
         drawing=draw(definition, saga, events),
     )

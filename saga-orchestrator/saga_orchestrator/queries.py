@@ -9,11 +9,12 @@ import orjson
 from chassis import database
 from chassis.database import Pool
 from chassis.writes import Write
+from saga_orchestrator.definition import Saga
 from saga_orchestrator.instance import Direction, LogEntry, SagaInstance, Status, TimedOut
 from saga_orchestrator.messages import StartCheckout, checkout_of
 
 COLUMNS = """saga_id, start, created_at, status, step, reason, position, direction, awaiting, attempt, deadline,
-       needs_attention, seq, version"""
+       needs_attention, seq, version, definition"""
 LOAD = f"""
 select {COLUMNS}
 from sagas where saga_id = any($1)"""
@@ -24,21 +25,21 @@ MOST_ENTRIES = 200
 
 INSERT_SAGAS = """
 insert into sagas (saga_id, status, step, reason, position, direction, awaiting, attempt, deadline, needs_attention,
-                   seq, version, order_id, start, created_at)
+                   seq, version, definition, order_id, start, created_at)
 select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::uuid[], $8::int[],
-                     $9::timestamptz[], $10::text[], $11::int[], $12::int[], $13::uuid[], $14::jsonb[],
-                     $15::timestamptz[])
+                     $9::timestamptz[], $10::text[], $11::int[], $12::int[], $13::text[], $14::uuid[],
+                     $15::jsonb[], $16::timestamptz[])
 on conflict (saga_id) do nothing"""
 
 UPDATE_SAGAS = """
 update sagas
 set status = new.status, step = new.step, reason = new.reason, position = new.position, direction = new.direction,
     awaiting = new.awaiting, attempt = new.attempt, deadline = new.deadline, needs_attention = new.needs_attention,
-    seq = new.seq, version = new.version, updated_at = now()
+    seq = new.seq, version = new.version, definition = new.definition, updated_at = now()
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::uuid[], $8::int[],
-            $9::timestamptz[], $10::text[], $11::int[], $12::int[])
+            $9::timestamptz[], $10::text[], $11::int[], $12::int[], $13::text[])
   as new (saga_id, status, step, reason, position, direction, awaiting, attempt, deadline, needs_attention, seq,
-          version)
+          version, definition)
 where sagas.saga_id = new.saga_id and sagas.version = new.version - 1"""
 
 APPEND_LOG = """
@@ -88,6 +89,30 @@ def keep_requests(starts: Sequence[StartCheckout]) -> Write:
 async def find_sagas(pool: Pool, ids: Sequence[UUID]) -> list[SagaInstance]:
     """The sagas with these ids."""
     return [read(dict(row)) for row in await database.read(pool, LOAD, ids)]
+
+
+async def keep_definition(pool: Pool, definition: Saga) -> None:
+    """Store this list of steps, unless it is."""
+    await pool.execute(
+        "insert into saga_definitions (fingerprint, name, steps) values ($1, $2, $3) on conflict do nothing",
+        definition.fingerprint,
+        definition.name,
+        definition.described,
+    )
+
+
+async def find_definitions(pool: Pool) -> dict[str, list[dict[str, Any]]]:
+    """The lists of steps that were ever used, by their fingerprints."""
+    rows = await pool.fetch("select fingerprint, steps from saga_definitions")
+    return {row["fingerprint"]: orjson.loads(row["steps"]) for row in rows}
+
+
+async def count_standing(pool: Pool) -> list[tuple[str, int, Direction, int]]:
+    """How many sagas run: list, position in it, direction, number."""
+    rows = await pool.fetch(
+        "select definition, position, direction, count(*) from sagas where status = 'RUNNING' group by 1, 2, 3"
+    )
+    return [(row[0], row[1], Direction(row[2]), row[3]) for row in rows]
 
 
 async def find_ended(pool: Pool, ids: Sequence[UUID]) -> list[SagaInstance]:
@@ -143,6 +168,7 @@ def _progress(sagas: Sequence[SagaInstance]) -> tuple[list[Any], ...]:
         [s.needs_attention for s in sagas],
         [s.seq for s in sagas],
         [s.version + 1 for s in sagas],
+        [s.definition for s in sagas],
     )
 
 

@@ -60,7 +60,7 @@ def decide(definition: Saga, saga: SagaInstance | None, message: Message, now: d
     if isinstance(body, Start):
         if saga is not None:
             return Decision(saga)
-        turn = Turn(definition, SagaInstance(body.saga_id, body, created_at=now), now, command_id)
+        turn = Turn(definition, SagaInstance(body.saga_id, body, now, definition.fingerprint), now, command_id)
         return turn.decision(message, turn.begun())
     if saga is None:
         raise UnknownSaga(f"there is no saga {message.key}")
@@ -89,11 +89,12 @@ class Turn:
 
     def awaits(self, reply: Message) -> bool:
         """Whether this replies to the awaited command: by its causation id or, from a foreign participant, by type."""
-        step, saga = self.step, self.saga
-        allowed = (step.yes, step.no) if saga.direction is Direction.FORWARD else (step.undone,)
-        if saga.awaiting is None or type(reply.body) not in allowed:
+        if self.saga.awaiting is None:
             return False
-        return reply.causation_id is None or reply.causation_id == saga.awaiting
+        step, forward = self.step, self.saga.direction is Direction.FORWARD
+        if type(reply.body) not in ((step.yes, step.no) if forward else (step.undone,)):
+            return False
+        return reply.causation_id is None or reply.causation_id == self.saga.awaiting
 
     def begun(self) -> SagaInstance:
         """The first command of all."""

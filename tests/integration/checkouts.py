@@ -12,6 +12,7 @@ from chassis.messages import Body, Message
 from chassis.settings import Settings
 from saga_orchestrator import queries
 from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.definitions import Definitions
 from saga_orchestrator.handlers import Checkout, Checkouts
 from saga_orchestrator.instance import SagaInstance
 from saga_orchestrator.messages import SENDS, OrderCancelled, OrderCreated, PaymentFailed, StartCheckout
@@ -21,7 +22,7 @@ AMOUNT = Decimal("19.99")
 
 @asynccontextmanager
 async def replica(pool: Pool, settings: Settings) -> AsyncIterator[Batcher[Checkout]]:
-    batcher = Batcher(pool, Checkouts(CHECKOUT), settings, SENDS)
+    batcher = Batcher(pool, Checkouts(Definitions(CHECKOUT, pool)), settings, SENDS)
     async with background(batcher=batcher.run):
         yield batcher
 

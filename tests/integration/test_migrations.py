@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -14,7 +15,8 @@ from chassis.errors import MigrationChanged
 from chassis.messages import Message, by_type
 from chassis.outbox import Lease
 from chassis.settings import Settings
-from saga_orchestrator import handlers, queries
+from saga_orchestrator import queries
+from saga_orchestrator import saga as engine
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.instance import TimedOut
 from saga_orchestrator.messages import SENDS, OrderCreated
@@ -22,6 +24,12 @@ from tests.integration.checkouts import a_start, replica, tell
 from tests.support.eventually import eventually
 
 Connection = asyncpg.Connection
+
+FIRST_COLUMNS = ("saga_id", "created_at", "status", "step", "position", "direction", "awaiting", "attempt", "deadline")
+FIRST_ROW = f"""
+insert into sagas ({", ".join(FIRST_COLUMNS)}, seq, start, order_id)
+select $1, $2, $3, $4, $5, $6, $7, $8, $9, 2, start, (start ->> 'orderId')::uuid
+from (values ($10::jsonb)) as body (start)"""
 
 
 async def connect(settings: Settings) -> Connection:
@@ -124,12 +132,14 @@ async def test_a_saga_that_the_first_version_began_is_carried_on(
         (tmp_path / str(number) / name).write_text((folder / name).read_text())
     await migrations.apply(connection, [tmp_path / "0", tmp_path / "1"])
     begin = Message.new(a_start())
-    began, (command,) = handlers.Checkouts(CHECKOUT).decide(None, begin, datetime(2025, 1, 1, tzinfo=UTC))
-    for write in [*handlers.Checkouts(CHECKOUT).save([began]), outbox.write([command], -1)]:
-        await connection.execute(write.sql, *write.arguments)
+    began = engine.decide(CHECKOUT, None, begin, datetime(2025, 1, 1, tzinfo=UTC), uuid4())
+    (command,) = began.outgoing
+    await connection.execute(FIRST_ROW, *(getattr(began.saga, name) for name in FIRST_COLUMNS), begin.body.to_json())
+    write = outbox.write([command], -1)
+    await connection.execute(write.sql, *write.arguments)
     async with database.connect(settings, theirs[1]) as pool, replica(pool, settings) as batcher:
         assert await queries.find_overdue(pool, 10, furthest_seconds=60) == [
-            TimedOut(saga_id=begin.key, awaiting=command.id, attempt=1, seq=began.saga.seq),
+            TimedOut(saga_id=begin.key, awaiting=command.id, attempt=1, seq=2),
         ]
         assert await outbox.tend(pool, [], Lease(10, 1, 1), by_type(SENDS), most=10) == (1, [command])
         saga = await tell(batcher, OrderCreated(saga_id=begin.key), command)

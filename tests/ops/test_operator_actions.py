@@ -13,6 +13,7 @@ from chassis.batcher import Batcher
 from chassis.problems import install
 from saga_orchestrator import operator
 from saga_orchestrator.checkout import CHECKOUT
+from saga_orchestrator.definitions import Definitions
 from saga_orchestrator.handlers import Checkouts
 from saga_orchestrator.settings import Settings
 from tests.ops.sagas import assert_step, begin, hold, saga_of
@@ -59,7 +60,9 @@ async def test_where_no_token_is_set_the_actions_are_off(databases: Databases) -
     settings = Settings(operator_token="")
     app = FastAPI()
     install(app)
-    app.include_router(operator.routes(Batcher(databases.orchestrator, Checkouts(CHECKOUT), settings), settings))
+    sagas = databases.orchestrator
+    batcher = Batcher(sagas, Checkouts(Definitions(CHECKOUT, sagas)), settings)
+    app.include_router(operator.routes(batcher, settings))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://orchestrator") as http:
         for token in ("", "anything", TOKEN):
             assert (await act(http, str(uuid4()), "cancel", token)).status_code == 403

@@ -20,7 +20,11 @@ def facts(run: Run, **known: Any) -> Facts:
     changed = {"deadline": LOOKED_AT + timedelta(seconds=30)} if run.saga.deadline else {}
     changed |= known.pop("saga", {})
     since = next((e.at for e in run.log if e.message.id == run.saga.awaiting and e.kind == "SENT"), None)
-    row = asdict(run.saga) | {"order_id": ORDER, "asked": AMOUNT, "awaited_since": since} | changed
+    row = (
+        asdict(run.saga)
+        | {"order_id": ORDER, "asked": AMOUNT, "awaited_since": since, "place": run.saga.position, "lists": {}}
+        | changed
+    )
     entries = [
         {
             "seq": e.seq,

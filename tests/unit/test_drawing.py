@@ -56,7 +56,7 @@ def looks(drawing: Drawing) -> list[Look]:
 
 
 def rendered(run: Run) -> str:
-    return bytes(saga_page(CHECKOUT, run.saga, events_of(run)).body).decode()
+    return bytes(saga_page(CHECKOUT, run.saga, awaited(CHECKOUT, run.saga), events_of(run)).body).decode()
 
 
 def test_a_checkout_that_goes_well_is_a_conversation_with_every_participant() -> None:
@@ -74,7 +74,7 @@ def test_a_checkout_that_goes_well_is_a_conversation_with_every_participant() ->
     assert lines[-2:] == ["orchestrator > order: ConfirmOrder", "order > orchestrator: OrderConfirmed"]
     assert len(lines) == 1 + 2 * len(AGREED)
     assert set(looks(drawn(run))) == {Look.DO}
-    assert in_words(CHECKOUT, run.saga) == "Ended at ORDER_CONFIRMED."
+    assert in_words(run.saga, awaited(CHECKOUT, run.saga)) == "Ended at ORDER_CONFIRMED."
 
 
 def test_a_refusal_and_its_compensations_look_otherwise() -> None:
@@ -99,7 +99,9 @@ def test_a_missing_answer_is_a_mark_on_the_orchestrator_and_a_late_one_has_no_ef
     ]
     assert lines[-2:] == ["orchestrator > payment: RefundPayment", "payment > orchestrator: PaymentCharged (too late)"]
     assert looks(drawn(run))[-1] is Look.LATE
-    assert in_words(CHECKOUT, run.saga).startswith("Goes back, because of PAYMENT_TIMED_OUT: no reply to ChargePayment")
+    assert in_words(run.saga, awaited(CHECKOUT, run.saga)).startswith(
+        "Goes back, because of PAYMENT_TIMED_OUT: no reply to ChargePayment"
+    )
 
 
 def test_an_operator_has_a_lane_only_where_one_acted() -> None:
@@ -108,7 +110,7 @@ def test_an_operator_has_a_lane_only_where_one_acted() -> None:
     run = run.unanswered().on(Resolve(saga_id=SAGA, reason="done"))
     said = [line for line in told(drawn(run)) if line.startswith("operator")]
     assert said == [f"operator > orchestrator: {text}" for text in ("Retry: now", "Cancel: no", "Resolve: done")]
-    assert in_words(CHECKOUT, run.saga) == "Ended at CANCELLED: resolved by hand: done."
+    assert in_words(run.saga, awaited(CHECKOUT, run.saga)) == "Ended at CANCELLED: resolved by hand: done."
 
 
 def test_a_bar_lasts_from_the_first_try_to_its_answer_and_is_open_while_that_is_awaited() -> None:
@@ -127,7 +129,7 @@ def test_every_state_can_be_drawn_and_told(run: Run) -> None:
     assert all(0 < arrow.y < drawing.height for arrow in drawing.arrows)
     sent = [arrow.tail for arrow, entry in zip(drawing.arrows, run.log, strict=True) if entry.kind is Kind.SENT]
     assert set(sent) <= {drawing.middle}
-    assert in_words(CHECKOUT, run.saga).startswith(("Ended at", "Waits for", "Goes back"))
+    assert in_words(run.saga, awaited(CHECKOUT, run.saga)).startswith(("Ended at", "Waits for", "Goes back"))
     waits = awaited(CHECKOUT, run.saga)
     assert (waits.command if waits else run.saga.status) == run.state
     assert rendered(run).count("<title>") == len(run.log) + 1

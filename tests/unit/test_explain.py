@@ -10,7 +10,9 @@ from inventory_service.messages import READS as INVENTORY_READS
 from ops.explain.agreement import disagreements, why_unknown
 from ops.explain.facts import RECEIVERS, SENDERS, Facts, service_of
 from ops.explain.headline import headline
+from ops.explain.stuck import stopped
 from ops.explain.timeline import timeline
+from ops.explain.todo import choices
 from ops.explain.way import way
 from ops.explain.words import span
 from payment_service.messages import READS as PAYMENT_READS
@@ -50,6 +52,12 @@ def test_what_has_ended_is_said_with_its_reason_and_what_was_undone() -> None:
     assert "An operator has ended it by hand" in told(
         facts(CONFIRMING.unanswered().on(Resolve(saga_id=SAGA, reason="done")))
     )
+
+
+def test_a_saga_of_another_list_is_said_to_stand_where_this_one_has_no_step() -> None:
+    found = facts(AT_PAYMENT, saga={"place": None, "stands_at": "ship the parcel (Ship)"})
+    assert "stands at ship the parcel (Ship), which the list of this version does not have" in told(found)
+    assert (stopped(found), list(choices(found))) == (None, [])
 
 
 def test_what_is_awaited_is_said_with_its_try_and_what_follows() -> None:
