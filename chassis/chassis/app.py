@@ -1,8 +1,12 @@
 """A FastAPI application with JSON logs, problem+json and a limit for bodies, and the server that runs it."""
 
+import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from types import FrameType
 from typing import TypeAlias
 
 import structlog
@@ -10,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from chassis import logs, problems
+from chassis.errors import ChassisError
 from chassis.settings import Settings
 
 log = structlog.get_logger()
@@ -29,19 +34,50 @@ def create(settings: Settings, lifespan: Lifespan) -> FastAPI:
 
 
 def _saying_why_not(lifespan: Lifespan) -> Lifespan:
-    """With a short line in front of the traceback if the service cannot start."""
+    """With a line instead of a traceback if the service cannot start, and ending at once if it is told to meanwhile."""
 
     @asynccontextmanager
     async def lifespan_or_why_not(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(lifespan(app))
+                with _cancelled_by_signals():
+                    await stack.enter_async_context(lifespan(app))
+            except asyncio.CancelledError:
+                log.warning("told to end before it had started")
+            except ChassisError as error:
+                log.critical("cannot start", error=str(error))
+                signal.raise_signal(signal.SIGTERM)  # to uvicorn, which ends without a word about it
             except Exception as error:
                 log.critical("cannot start", error=repr(error))
                 raise
             yield
 
     return lifespan_or_why_not
+
+
+@contextmanager
+def _cancelled_by_signals() -> Iterator[None]:
+    """Inside, SIGTERM and SIGINT also cancel this task: uvicorn itself would wait until the service has started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # nobody else may listen to signals
+        return
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+        if task is not None:
+            loop.call_soon_threadsafe(task.cancel)
+
+    for number in before:
+        signal.signal(number, cancel)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def serve(app: FastAPI, settings: Settings) -> None:

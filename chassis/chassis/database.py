@@ -1,11 +1,11 @@
 """A pool with timeouts on everything, on a server that takes writes."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from time import monotonic
 from typing import TypeAlias
 
 import asyncpg
@@ -13,9 +13,9 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from chassis import login, migrations
-from chassis.errors import CannotConnect
+from chassis.faults import INFRASTRUCTURE_ERRORS, Fault, fault_of, reason_of
 from chassis.login import login_of
-from chassis.loops import Backoff
+from chassis.loops import Backoff, Reminder
 from chassis.settings import Settings
 
 log = structlog.get_logger()
@@ -77,18 +77,25 @@ async def _keep_session(_: object) -> None:
 
 
 async def _migrate_when_there(settings: Settings, folders: tuple[Traversable, ...]) -> None:
-    backoff = Backoff()
-    give_up = time.monotonic() + settings.startup_wait_seconds
+    backoff, reminder = Backoff(), Reminder()
+    give_up = monotonic() + settings.startup_wait_seconds
     while True:
         try:
-            connection = await login.connect(**login_of(settings), timeout=settings.pool_acquire_seconds)
-        except CannotConnect as error:
-            if time.monotonic() > give_up:
+            return await _migrate(settings, folders, give_up - monotonic())
+        except INFRASTRUCTURE_ERRORS as error:
+            if monotonic() > give_up or fault_of(error) is not Fault.EVERYBODYS:
                 raise
-            log.warning("waiting for the database", error=str(error))
+            if reminder.is_due(reason_of(error)):
+                log.warning("waiting for the database", reason=reason_of(error))
             await backoff.pause()
-            continue
-        try:
-            return await migrations.apply(connection, folders)
-        finally:
-            await connection.close()
+
+
+async def _migrate(settings: Settings, folders: tuple[Traversable, ...], most_seconds: float) -> None:
+    server_settings = {"application_name": f"{settings.service} migrates"}
+    connection = await login.connect(
+        **login_of(settings), timeout=settings.pool_acquire_seconds, server_settings=server_settings
+    )
+    try:
+        await migrations.apply(connection, folders, most_seconds)
+    finally:
+        await connection.close(timeout=settings.pool_acquire_seconds)

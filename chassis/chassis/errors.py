@@ -33,6 +33,10 @@ class MigrationChanged(ChassisError):
     """A migration that was already applied has been edited; write a new one instead."""
 
 
+class MigrationWaits(ChassisError):
+    """Somebody held the migration lock, or a table, for too long; its process ends, and is started again."""
+
+
 class LoopEnded(ChassisError):
     """A loop that runs for ever has ended, though nobody told it to; its process ends too."""
 

@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from time import monotonic
 
 import structlog
 
@@ -77,3 +78,21 @@ class Backoff:
     def reset(self) -> None:
         """Forget past failures."""
         self.tries = 0
+
+
+@dataclass(slots=True)
+class Reminder:
+    """When to say again what one waits for: at once, then after a second, two more, four more ..., or if it changes."""
+
+    said: str = ""
+    at: float = 0.0
+    pause_seconds: float = 1.0
+
+    def is_due(self, reason: str = "") -> bool:
+        """Whether to say so now; whoever is told yes does."""
+        now = monotonic()
+        if self.at and reason == self.said and now < self.at:
+            return False
+        self.said, self.at = reason, now + self.pause_seconds
+        self.pause_seconds *= 2
+        return True

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -9,9 +10,10 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from chassis import database, migrations, outbox
-from chassis.errors import MigrationChanged
+from chassis.errors import MigrationChanged, MigrationWaits
 from chassis.messages import Message, by_type
 from chassis.outbox import Lease
 from chassis.settings import Settings
@@ -115,12 +117,69 @@ async def test_a_process_that_died_in_the_middle_does_not_lock_out_the_next(sett
 
     await eventually(sleeps)
     await second.execute("select pg_terminate_backend($1)", process)
-    with pytest.raises(asyncpg.InterfaceError):
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
         await dying
     slow.write_text("select 1")
     await migrations.apply(second, [folder])
     assert await numbers(second) == [1]
     await second.close()
+
+
+async def test_who_holds_the_migration_lock_is_named_and_not_waited_for_for_ever(
+    settings: Settings, connection: Connection, folder: Path
+) -> None:
+    async with holding(settings, f"select pg_advisory_lock({migrations.ADVISORY_LOCK})") as holder:
+        with capture_logs() as log, pytest.raises(MigrationWaits, match=f"the migration lock, held by pid {holder} "):
+            await migrations.apply(connection, [folder], most_seconds=1.0)
+    assert [line["waits_for"] for line in log] == ["the migration lock"]
+    assert log[0]["held_by"].startswith(f"pid {holder} (no name, idle) since ")
+    await migrations.apply(connection, [folder], most_seconds=1.0)
+    assert await numbers(connection) == [1]
+
+
+async def test_a_table_that_somebody_holds_is_asked_for_again_and_others_are_not_held_up_behind(
+    settings: Settings, connection: Connection, folder: Path
+) -> None:
+    await migrations.apply(connection, [folder])
+    (folder / "0002_second.sql").write_text("alter table numbers add column note text")
+    other = await connect(settings)
+    await other.execute("set statement_timeout = 1000")
+    with capture_logs() as log:
+        async with holding(settings, "begin", "select from numbers") as holder:
+            applying = asyncio.create_task(migrations.apply(connection, [folder]))
+
+            async def queues() -> None:
+                query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like 'alter%'"
+                assert await other.fetchval(query)
+
+            await eventually(queues)
+            assert await numbers(other) == [1]  # behind it, and in time
+            assert not applying.done()
+        await applying
+    assert log[0]["waits_for"] == "a table that 0002_second.sql changes"
+    assert log[0]["held_by"].startswith(f"pid {holder} (no name, idle in transaction) since ")
+    assert await other.fetchval("select count(*) from numbers where note is null") == 1
+    await other.close()
+
+
+async def test_a_table_that_is_never_let_go_ends_the_start(
+    settings: Settings, connection: Connection, folder: Path
+) -> None:
+    await migrations.apply(connection, [folder])
+    (folder / "0002_second.sql").write_text("alter table numbers add column note text")
+    async with holding(settings, "begin", "select from numbers") as holder:
+        with pytest.raises(MigrationWaits, match=f"a table that 0002_second.sql changes, held by pid {holder} "):
+            await migrations.apply(connection, [folder], most_seconds=0.1)
+
+
+@asynccontextmanager
+async def holding(settings: Settings, *statements: str) -> AsyncIterator[int]:
+    """While the body runs, a session that has done this and does no more; its pid."""
+    holder = await connect(settings)
+    for statement in statements:
+        await holder.execute(statement)
+    yield holder.get_server_pid()
+    await holder.close()
 
 
 async def test_a_saga_that_the_first_version_began_is_carried_on(
