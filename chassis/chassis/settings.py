@@ -1,24 +1,50 @@
 """What may be set of the chassis, by name and with its unit; each is an environment variable."""
 
+import json
+import re
 from socket import gethostname
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, FilePath
-from pydantic_settings import BaseSettings
+from pydantic import AfterValidator, BeforeValidator, Field, FilePath
+from pydantic_settings import NoDecode
 
-LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
+from chassis.environment import Environment
+
+LEVELS = {name: name for name in ("DEBUG", "INFO", "WARNING", "ERROR")} | {"WARN": "WARNING"}
+
+
+def _level(given: str) -> str:
+    return LEVELS.get(given.upper(), given)
+
+
+def _decoded(given: Any) -> Any:
+    try:
+        return json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        raise ValueError("should be JSON") from None
+
+
+def _brokers(given: str) -> str:
+    if not all(re.fullmatch(r"(\[[^]]+]|[^\s:]+):[0-9]{1,5}", one.strip()) for one in given.split(",")):
+        raise ValueError("should be host:port, or several of them with commas between")
+    return given
+
+
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_level)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Brokers = Annotated[str, AfterValidator(_brokers)]
 Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """In the unit that the field's name ends with."""
 Count = Annotated[int, Field(gt=0)]
 TlsMode = Literal["disable", "require", "verify-ca", "verify-full"]
 
 
-class Settings(BaseSettings):
-    """Read from the environment: the field `pgport` is the variable `PGPORT`."""
+class Settings(Environment):
+    """What every service may be told."""
 
     service: str
     host: str = "127.0.0.1"
-    port: int
+    port: Port
     instance: str = Field(
         default_factory=lambda fields: f"{fields['service']}-{gethostname()}-{fields['port']}",
         description="who this process is among its replicas, the same after a restart: Kafka hands it its partitions"
@@ -32,7 +58,7 @@ class Settings(BaseSettings):
     max_body_bytes: Count = 64 * 1024
 
     pghost: str = "127.0.0.1"
-    pgport: int
+    pgport: Port
     pguser: str
     pgpassword: str
     pgdatabase: str
@@ -72,7 +98,7 @@ class Settings(BaseSettings):
     )
     memory_max_rows: int = Field(5_000, ge=0, description="rows that a process remembers having written")
 
-    kafka_broker: str = "127.0.0.1:9092"
+    kafka_broker: Brokers = "127.0.0.1:9092"
     kafka_session_timeout_ms: Count = 6_000
     kafka_request_timeout_ms: Count = 10_000
     kafka_max_request_bytes: Count = Field(2 * 1024 * 1024, description="a 1 MiB message, parked with its headers")
@@ -87,7 +113,7 @@ class Settings(BaseSettings):
     commit_every_seconds: Duration = 1.0
     commit_timeout_seconds: Duration = 5.0
 
-    retry_delays_seconds: dict[str, Duration] = Field(
+    retry_delays_seconds: Annotated[dict[str, Duration], NoDecode, BeforeValidator(_decoded)] = Field(
         {"5s": 5, "30s": 30, "5m": 300}, description="last part of the retry topic's name -> its delay, shortest first"
     )
     stuck_after_seconds: Duration = Field(60, description="a consumer with lag and without progress ends its process")

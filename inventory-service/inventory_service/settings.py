@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from chassis.settings import Port
 from chassis.settings import Settings as ChassisSettings
 
 
@@ -9,8 +10,8 @@ class Settings(ChassisSettings):
     """Every one is an environment variable."""
 
     service: str = "inventory-service"
-    port: int = 4003
-    pgport: int = 5435
+    port: Port = 4003
+    pgport: Port = 5435
     pguser: str = "inventory_user"
     pgpassword: str = "inventory_pass"
     pgdatabase: str = "inventory_db"

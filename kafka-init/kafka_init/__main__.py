@@ -7,19 +7,12 @@ from time import monotonic
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from pydantic import PositiveFloat
-from pydantic_settings import BaseSettings
 
+from chassis.environment import settings_or_exit
+from kafka_init.settings import Settings
 from kafka_init.topics import TopicsError, create_missing_topics
 
 logger = logging.getLogger("kafka_init")
-
-
-class Settings(BaseSettings):
-    """From the environment: the broker as host:port, and for how long an absent one is tried again."""
-
-    kafka_broker: str = "127.0.0.1:9092"
-    broker_wait_seconds: PositiveFloat = 120
 
 
 async def try_once(settings: Settings) -> list[str]:
@@ -49,7 +42,7 @@ def main() -> int:
     """The exit code: 0 if the broker has every topic, else 1."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is said here, once
-    settings = Settings()
+    settings = settings_or_exit(Settings)
     try:
         created = asyncio.run(try_until_it_works(settings))
     except (KafkaError, TimeoutError, TopicsError) as error:

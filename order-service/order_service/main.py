@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from chassis import app as application
 from chassis import database, health
 from chassis.batcher import Batcher
+from chassis.environment import settings_or_exit
 from chassis.housekeeping import Housekeeping
 from chassis.loops import background
 from order_service import api, batch
@@ -28,7 +29,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
 
 
-settings = Settings()
+settings = settings_or_exit(Settings)
 app = application.create(settings, lifespan)
 
 if __name__ == "__main__":

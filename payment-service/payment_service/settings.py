@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from chassis.settings import Port
 from chassis.settings import Settings as ChassisSettings
 
 
@@ -9,8 +10,8 @@ class Settings(ChassisSettings):
     """Every one is an environment variable."""
 
     service: str = "payment-service"
-    port: int = 4002
-    pgport: int = 5434
+    port: Port = 4002
+    pgport: Port = 5434
     pguser: str = "payment_user"
     pgpassword: str = "payment_pass"
     pgdatabase: str = "payment_db"

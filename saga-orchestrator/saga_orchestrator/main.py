@@ -11,6 +11,7 @@ from chassis import app as application
 from chassis import database, health
 from chassis.batcher import Batcher
 from chassis.consumer import Consumer
+from chassis.environment import settings_or_exit
 from chassis.housekeeping import Housekeeping
 from chassis.loops import background
 from chassis.relay import Relay
@@ -65,7 +66,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
 
 
-settings = Settings()
+settings = settings_or_exit(Settings)
 app = application.create(settings, lifespan)
 
 if __name__ == "__main__":

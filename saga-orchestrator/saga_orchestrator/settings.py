@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from chassis.settings import Count, Duration
+from chassis.settings import Count, Duration, Port
 from chassis.settings import Settings as ChassisSettings
 
 
@@ -10,8 +10,8 @@ class Settings(ChassisSettings):
     """Every one is an environment variable."""
 
     service: str = "saga-orchestrator"
-    port: int = 4000
-    pgport: int = 5436
+    port: Port = 4000
+    pgport: Port = 5436
     pguser: str = "orchestrator_user"
     pgpassword: str = "orchestrator_pass"
     pgdatabase: str = "orchestrator_db"
@@ -26,7 +26,7 @@ class Settings(ChassisSettings):
     deadline_woken_max_sagas: Count = Field(200, description="how many woken sagas may run at once; the others wait")
     deadline_woken_seconds: Duration = Field(2.0, description="a woken saga that still runs then counts no longer")
     deadline_refused_seconds: Duration = Field(30.0, description="until a saga that could not be woken is tried again")
-    order_service_url: str = "http://127.0.0.1:4001"
+    order_service_url: str = Field("http://127.0.0.1:4001", pattern=r"^https?://\S+$")
     order_call_timeout_seconds: Duration = 5.0
     order_calls_parallel: Count = Field(4, description="requests to the order service at once")
     order_call_max_commands: Count = Field(

@@ -1,0 +1,11 @@
+"""What may be set of kafka-init."""
+
+from chassis.environment import Environment
+from chassis.settings import Brokers, Duration
+
+
+class Settings(Environment):
+    """From the environment: the broker, and for how long an absent one is tried again."""
+
+    kafka_broker: Brokers = "127.0.0.1:9092"
+    broker_wait_seconds: Duration = 120
