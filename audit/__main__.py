@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -92,4 +93,8 @@ def run(options: Options, *, as_json: bool) -> int:
 
 
 if __name__ == "__main__":
-    app()
+    try:
+        app()
+    except Problem as problem:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(str(problem), markup=False)
+        sys.exit(2)

@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import asyncpg
+from pydantic import ValidationError
 
+from chassis.environment import complaints
 from chassis.settings import Settings
 from inventory_service.settings import Settings as InventorySettings
+from local.problem import Problem
 from order_service.settings import Settings as OrderSettings
 from payment_service.settings import Settings as PaymentSettings
 from saga_orchestrator.settings import Settings as OrchestratorSettings
@@ -62,9 +65,19 @@ class Snapshots:
 
 
 def addresses(port_offset: int) -> list[Address]:
-    """The services' own defaults; PAYMENT_SERVICE_PGHOST, …_PGPORT and so on move one of them."""
-    found = (kind(_env_prefix=f"{name.replace('-', '_')}_") for name, kind in SERVICES.items())
-    return [Address(s.pghost, s.pgport + port_offset, s.pguser, s.pgpassword, s.pgdatabase) for s in found]
+    """The services' own defaults; PAYMENT_SERVICE_PGHOST, …_PGPORT and so on move one of them. `Problem` if wrong."""
+    found = [_settings(name, kind) for name, kind in SERVICES.items()]
+    ports = [s.pgport + (0 if "pgport" in s.model_fields_set else port_offset) for s in found]
+    return [Address(s.pghost, port, s.pguser, s.pgpassword, s.pgdatabase) for s, port in zip(found, ports, strict=True)]
+
+
+def _settings(service: str, kind: type[Settings]) -> Settings:
+    prefix = f"{service.replace('-', '_')}_"
+    try:
+        return kind(_env_prefix=prefix)
+    except ValidationError as error:
+        names = {name: f"{prefix}{name}".upper() for name in kind.model_fields}
+        raise Problem("\n".join(complaints(kind, error, names))) from None
 
 
 @asynccontextmanager

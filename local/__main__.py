@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, NoReturn
 
@@ -12,11 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from local import demo as scenarios
-from local import kafka, stack
-from local.instance import DATABASES, ORCHESTRATOR, Instance
+from local import footing, kafka, stack
+from local.instance import DATABASES, ORCHESTRATOR
 from local.options import InstanceName, PortOffset, instance_of
 from local.problem import Problem, full_disk_is_a_problem
-from local.supervisor import Supervisor
+from local.supervisor import Supervisor, stands_still
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True)
@@ -43,7 +44,7 @@ def choose(
     measured: Annotated[bool, typer.Option(help="Postgres and Kafka count what they are asked, for bench.")] = False,
 ) -> None:
     """Which instance the command is about."""
-    context.obj = instance_of(instance, port_offset, measured)
+    context.obj = instance_of(instance, port_offset, measured, anew=context.invoked_subcommand in ("up", "run"))
 
 
 @app.command()
@@ -71,14 +72,21 @@ def clean(context: typer.Context) -> None:
 @app.command()
 def status(context: typer.Context) -> None:
     """Show what runs."""
-    instance: Instance = context.obj
+    instance = replace(context.obj, port_offset=footing.port_offset(context.obj))
+    footing.recall(instance)
     states = Supervisor(instance).states()
     if not states:
         console.print(f"Instance {instance.name} is down; `make up` starts it.")
         return
     table = Table("process", "state", "", title=f"instance {instance.name}, Kafka at {kafka.broker(instance)}")
     for process in states:
-        table.add_row(process.name, process.state, process.description)
+        if stands_still(process.pid):
+            wake = f"python -m local kill {process.name} --signal CONT"
+            table.add_row(
+                process.name, "STANDS STILL", f"pid {process.pid} got SIGSTOP; `{wake}` or `make up` wakes it"
+            )
+        else:
+            table.add_row(process.name, process.state, process.description)
     console.print(table)
     for database in DATABASES:
         console.print(instance.psql(database))
@@ -114,6 +122,12 @@ def kill(
 ) -> None:
     """Send a signal to a process; supervisord starts it again if it dies."""
     Supervisor(context.obj).send(service, signal.Signals[f"SIG{name}"])
+
+
+@app.command()
+def needs_kafka(context: typer.Context) -> None:
+    """Exit 1 if there is only the stand-in for Kafka."""
+    kafka.require_real(context.obj)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

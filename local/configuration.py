@@ -1,6 +1,7 @@
-"""supervisord.conf, as text."""
+"""supervisord.conf, as text. It names this folder by a link to it, since `;`, `#` and quotes have a meaning there."""
 
 import os
+import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
@@ -57,7 +58,7 @@ def text(instance: Instance, programs: Iterable[Program]) -> str:
     """The file for exactly these programs; `Problem` if a setting's value cannot be written down."""
     head = HEAD.format(
         socket=socket(instance),
-        folder=_escape(str(instance.folder)),
+        folder=_escape(instance.plain(instance.folder)),
         user="user=root" if os.geteuid() == 0 else "",
     )
     return head + "".join("\n" + _section(instance, program) for program in programs)
@@ -66,20 +67,23 @@ def text(instance: Instance, programs: Iterable[Program]) -> str:
 def _section(instance: Instance, program: Program) -> str:
     return PROGRAM.format(
         name=program.name,
-        command=_escape(shlex.join(program.command)),
-        directory=_escape(str(program.directory)),
-        environment=_escape(",".join(f"{name}={_quote(value)}" for name, value in program.environment.items())),
+        command=_escape(shlex.join(map(instance.plain, program.command))),
+        directory=_escape(instance.plain(program.directory)),
+        environment=_escape(",".join(f"{name}={_quote(name, value)}" for name, value in program.environment.items())),
         stop_signal=program.stop_signal,
         stop_seconds=STOP_SECONDS,
-        log=_escape(str(instance.log(program.name))),
+        log=_escape(instance.plain(instance.log(program.name))),
         user=f"user={program.user}" if program.user else "",
     )
 
 
-def _quote(value: str) -> str:
+def _quote(name: str, value: str) -> str:
     quote = "'" if '"' in value else '"'
-    if quote in value or "\n" in value:
-        raise Problem(f"supervisord has no way to pass on this setting: {value!r}.")
+    if quote in value or re.search(r"\s[;#]|[\r\n]", value):
+        raise Problem(
+            f"{name} cannot be passed on: supervisord has no way to write down a value with both kinds of quotes, "
+            "with a line break, or with ; or # after a space."
+        )
     return f"{quote}{value}{quote}"
 
 

@@ -42,6 +42,18 @@ class Database:
         """Documented and the same everywhere, so no secret."""
         return f"{self.owner}_pass"
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """For each of libpq's names the one by which the caller gives a database of his own."""
+        service = "SAGA_ORCHESTRATOR" if self.owner == "orchestrator" else f"{self.owner.upper()}_SERVICE"
+        return {name: f"{service}_{name}" for name in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE")}
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What the caller says of a database of his own; empty unless he names its host or its port."""
+        said = {name: os.environ.get(variable, "").strip() for name, variable in self.variables.items()}
+        return {name: value for name, value in said.items() if value} if said["PGHOST"] or said["PGPORT"] else {}
+
 
 @dataclass(frozen=True)
 class Service:
@@ -95,6 +107,15 @@ class Instance:
         return Path("/var/tmp") / f"saga-{key}"
 
     @property
+    def clone(self) -> Path:
+        """A link to this folder: no configuration file reads a space, a comma or an umlaut of its path another way."""
+        return self.short_folder / "clone"
+
+    def plain(self, text: str | Path) -> str:
+        """The text with the path of this folder replaced by that of the link to it."""
+        return str(text).replace(str(ROOT), str(self.clone))
+
+    @property
     def kafka_port(self) -> int:
         """Where clients come in, unless KAFKA_BROKER is given or a stand-in runs."""
         return 9092 + self.port_offset
@@ -122,22 +143,33 @@ class Instance:
         """Scheme, host and port, without a slash at the end."""
         return f"http://{HOST}:{self.port(service, replica)}"
 
+    def database_environment(self, database: Database) -> dict[str, str]:
+        """Where the database is, by libpq's names: here, or where the caller has one of his own."""
+        return {
+            "PGHOST": HOST,
+            "PGPORT": str(self.port(database)),
+            "PGUSER": database.user,
+            "PGPASSWORD": database.password,
+            "PGDATABASE": database.name,
+        } | database.given
+
     def login(self, database: Database) -> dict[str, Any]:
         """What `asyncpg.connect` wants to know, for the owner of the database."""
+        said = self.database_environment(database)
         return {
-            "host": HOST,
-            "port": self.port(database),
-            "user": database.user,
-            "password": database.password,
-            "database": database.name,
+            "host": said["PGHOST"],
+            "port": int(said["PGPORT"]),
+            "user": said["PGUSER"],
+            "password": said["PGPASSWORD"],
+            "database": said["PGDATABASE"],
         }
 
     def psql(self, database: Database) -> str:
-        """The shell command that opens the database, password included."""
-        return (
-            f"PGPASSWORD={database.password} "
-            f"psql -h localhost -p {self.port(database)} -U {database.user} -d {database.name}"
-        )
+        """The shell command that opens the database, password included unless it is the caller's own."""
+        said = self.database_environment(database)
+        host = "localhost" if said["PGHOST"] == HOST else said["PGHOST"]
+        password = "" if database.given else f"PGPASSWORD={database.password} "
+        return f"{password}psql -h {host} -p {said['PGPORT']} -U {said['PGUSER']} -d {said['PGDATABASE']}"
 
     def environment(self, kafka_broker: str) -> dict[str, str]:
         """What every child is told."""
@@ -150,18 +182,12 @@ class Instance:
 
     def service_environment(self, service: Service, replica: int, kafka_broker: str) -> dict[str, str]:
         """What one replica is told: its port, its database, and `environment`."""
-        database = service.database
         own = {
             "SERVICE": service.name,
             "HOST": HOST,
             "PORT": str(self.port(service, replica)),
-            "PGHOST": HOST,
-            "PGPORT": str(self.port(database)),
-            "PGUSER": database.user,
-            "PGPASSWORD": database.password,
-            "PGDATABASE": database.name,
             "PYTHONUNBUFFERED": "1",
-        }
+        } | self.database_environment(service.database)
         if service is ORCHESTRATOR:
             own["ORDER_SERVICE_URL"] = self.url(ORDER, replica)
         return self.environment(kafka_broker) | own

@@ -23,17 +23,12 @@ VERSION = VERSIONS["kafka_2.13"]
 POM_HASH = hashlib.sha256(POM.encode()).hexdigest()[:8]
 NOT_STARTED = "not started"
 CLUSTER_ID = "c2FnYS1kZW1vLWxvY2FsMQ"
-JVM = (
-    "-Xmx256m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    f"-Dlog4j.configuration={HERE.as_uri()}/log4j.properties",
-)
+JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 def given_broker(instance: Instance) -> str | None:
     """KAFKA_BROKER, unless it only repeats what this instance told its children."""
-    broker = os.environ.get("KAFKA_BROKER")
+    broker = os.environ.get("KAFKA_BROKER", "").strip() or None
     return None if broker in (_own_address(instance), _read(_stand_in_address(instance))) else broker
 
 
@@ -62,6 +57,15 @@ def is_stand_in(instance: Instance) -> bool:
     return not given_broker(instance) and not has_java()
 
 
+def require_real(instance: Instance) -> None:
+    """`Problem` where only the stand-in can be had."""
+    if is_stand_in(instance):
+        raise Problem(
+            "This needs the real Kafka: install Java 11 or newer and Maven (Debian: maven). "
+            "The stand-in is enough for `make demo` and `make up`; `make test-unit` needs none."
+        )
+
+
 def description(instance: Instance) -> str:
     """Which of the three it is, for the console, in rich's markup."""
     if given := given_broker(instance):
@@ -82,15 +86,20 @@ def programs(instance: Instance) -> list[Program]:
     ports: tuple[int, ...] = ()
     if has_java():
         counting = (_counting(instance),) if instance.measured else ()
-        command = (java(), *JVM, *counting, "-cp", f"{jars()}/*", "kafka.Kafka", str(_properties(instance)))
+        command = (*_jvm(instance), *counting, "-cp", f"{jars()}/*", "kafka.Kafka", str(_properties(instance)))
         ports = (instance.kafka_port, instance.kafka_controller_port)
     return [Program("kafka", command, ports, answers_kafka(lambda: broker(instance)), ROOT)]
+
+
+def _jvm(instance: Instance) -> tuple[str, ...]:
+    """Java's beginning of a command; in the locale C it opens no file whose path is not ASCII."""
+    return (java(), *JVM, f"-Dlog4j.configuration=file:{instance.plain(HERE)}/log4j.properties")
 
 
 def _counting(instance: Instance) -> str:
     """An agent in the broker's process that shows a few of its counts over HTTP."""
     agent = f"jmx_prometheus_javaagent-{VERSIONS['jmx_prometheus_javaagent']}.jar"
-    return f"-javaagent:{jars() / agent}={HOST}:{instance.kafka_metrics_port}:{HERE / 'counts.yaml'}"
+    return f"-javaagent:{jars() / agent}={HOST}:{instance.kafka_metrics_port}:{instance.plain(HERE)}/counts.yaml"
 
 
 def prepare(instance: Instance, for_proxy: bool = False) -> None:
@@ -98,15 +107,14 @@ def prepare(instance: Instance, for_proxy: bool = False) -> None:
 
     With `for_proxy` there is a second way in, whose clients are told to come by the port of a proxy.
     """
-    if given := given_broker(instance):
-        _require_answer(given)
+    if given_broker(instance):
         return
     if not has_java():
         installed_fallback("confluent_kafka")
         _stand_in_address(instance).unlink(missing_ok=True)
         return
     if not jars().exists():
-        _fetch_jars()
+        _fetch_jars(instance)
     settings = _addresses(instance) | (_second_way_in(instance) if for_proxy else {})
     own = "".join(f"{name}={value}\n" for name, value in settings.items())
     _properties(instance).write_text((HERE / "server.properties").read_text() + own)
@@ -114,7 +122,8 @@ def prepare(instance: Instance, for_proxy: bool = False) -> None:
         _format(instance)
 
 
-def _require_answer(brokers: str) -> None:
+def require_answer(brokers: str) -> None:
+    """`Problem` if none of these lets anybody connect."""
     for address in brokers.split(","):
         host, _, port = address.strip().rpartition(":")
         with suppress(OSError, ValueError), socket.create_connection((host, int(port)), timeout=5):
@@ -129,12 +138,14 @@ def jars() -> Path:
     return cache_folder / "saga-demo" / f"kafka-{VERSION}-{POM_HASH}"
 
 
-def _fetch_jars() -> None:
+def _fetch_jars(instance: Instance) -> None:
     jars().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=jars().parent) as folder:
         copy = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}/jars")
         done = subprocess.run(
-            ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", HERE / "pom.xml", *copy], capture_output=True, text=True
+            ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", f"{instance.plain(HERE)}/pom.xml", *copy],
+            capture_output=True,
+            text=True,
         )
         if done.returncode:
             error = next((line for line in done.stdout.splitlines() if "ERROR" in line), "no reason given")
@@ -148,7 +159,7 @@ def _fetch_jars() -> None:
 
 def _format(instance: Instance) -> None:
     tool = ("-cp", f"{jars()}/*", "kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config")
-    command = [java(), *JVM, *tool, str(_properties(instance)), "--ignore-formatted"]
+    command = [*_jvm(instance), *tool, instance.plain(_properties(instance)), "--ignore-formatted"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise Problem(f"Could not format Kafka's log folder: {(done.stderr or done.stdout).strip()[-500:]}")
@@ -165,7 +176,7 @@ def _addresses(instance: Instance) -> dict[str, object]:
         "controller.quorum.voters": f"1@{controller}",
         "listeners": f"PLAINTEXT://{_own_address(instance)},CONTROLLER://{controller}",
         "advertised.listeners": f"PLAINTEXT://{_own_address(instance)}",
-        "log.dirs": instance.folder / "kafka",
+        "log.dirs": instance.plain(instance.folder / "kafka"),  # a list, with commas between
     }
 
 

@@ -8,6 +8,7 @@ import psutil
 from local.instance import HOST
 from local.problem import Problem
 
+EVERYWHERE = ("0.0.0.0", f"::ffff:{HOST}", "::")
 ADVICE = (
     "Another copy of this? `make down` or `docker compose down` stops it, in the folder where it was started. "
     "Or take other ports: `PORT_OFFSET=3000 make up`."
@@ -39,14 +40,20 @@ def require_own(port: int, pid: int) -> None:
 
 
 def _listener(port: int) -> psutil.Process | None:
+    """Who answers at this port of HOST: who listens there only, else who listens at every address."""
     try:
-        for connection in psutil.net_connections("tcp"):
-            is_listening = connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:] == (port,)
-            if is_listening and connection.pid:
-                return psutil.Process(connection.pid)
+        found = {
+            connection.laddr.ip: connection.pid
+            for connection in psutil.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+            and connection.laddr
+            and connection.laddr.port == port
+            and connection.pid
+        }
+        owner = next((found[address] for address in (HOST, *EVERYWHERE) if address in found), None)
+        return psutil.Process(owner) if owner else None
     except psutil.Error:
-        pass  # on some systems only root may ask
-    return None
+        return None  # on some systems only root may ask
 
 
 def _owner(port: int) -> str:

@@ -6,6 +6,9 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import asyncpg
+
+from local import postgres_binaries
 from local.instance import DATABASES, HOST, Database, Instance
 from local.postgres_binaries import major_version, make_reachable, other_user, reachable_binaries
 from local.problem import Problem
@@ -27,8 +30,13 @@ def home(instance: Instance) -> Path:
 
 
 def programs(instance: Instance) -> list[Program]:
-    """One process for each database; `prepare` has to come before their start."""
-    return [_program(instance, database) for database in DATABASES]
+    """One process for each database that is not the caller's own; `prepare` has to come before their start."""
+    return [_program(instance, database) for database in own()]
+
+
+def own() -> list[Database]:
+    """Those that are run here."""
+    return [database for database in DATABASES if not database.given]
 
 
 def _program(instance: Instance, database: Database) -> Program:
@@ -53,8 +61,28 @@ def _program(instance: Instance, database: Database) -> Program:
     )
 
 
+def description(instance: Instance) -> str:
+    """What is run here and what is not, for the console."""
+    here = [postgres_binaries.description()] if own() else []
+    there = [f"{d.name} at {instance.psql(d)}, as {d.variables['PGHOST']} says" for d in DATABASES if d.given]
+    return "; ".join(here + there)
+
+
+async def require_answer(instance: Instance, database: Database) -> None:
+    """`Problem` if one cannot log in to a database of the caller's own."""
+    try:
+        await answers_sql(instance, database)()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise Problem(
+            f"Cannot log in to the {database.name} that {', '.join(database.variables.values())} name "
+            f"(`{instance.psql(database)}`): {error!r}. Unset them, and a Postgres is started here."
+        ) from None
+
+
 def prepare(instance: Instance) -> None:
-    """Make what is missing of the four clusters."""
+    """Make what is missing of the clusters."""
+    if not own():
+        return
     user = other_user()
     for folder in (home(instance), instance.short_folder / "sockets"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +92,7 @@ def prepare(instance: Instance) -> None:
         link.symlink_to(home(instance))
     make_reachable(instance)
     with ThreadPoolExecutor() as threads:
-        list(threads.map(lambda database: _create_cluster(instance, database), DATABASES))
+        list(threads.map(lambda database: _create_cluster(instance, database), own()))
 
 
 def _create_cluster(instance: Instance, database: Database) -> None:

@@ -4,9 +4,12 @@ import os
 from functools import cache
 from importlib import import_module
 
-from pydantic_settings import BaseSettings
+from pydantic import ValidationError
 
+from chassis.environment import Environment, complaints
+from kafka_init.settings import Settings as KafkaInitSettings
 from local.instance import ROOT, SERVICES, Instance, Service, python
+from local.problem import Problem
 from local.program import Program, answers_http
 
 
@@ -27,18 +30,45 @@ def _program(instance: Instance, service: Service, replica: int, kafka_broker: s
 
 
 def _settings(service: Service) -> dict[str, str]:
-    """Every setting found in the caller's environment; PAYMENT_SERVICE_CRASH_AT is CRASH_AT for that service alone."""
-    found = {}
-    for name in sorted(setting_names(service)):
-        value = os.environ.get(f"{service.package.upper()}_{name}", os.environ.get(name))
-        if value is not None:
-            found[name] = value
+    """Every setting found in the caller's environment that is not blank."""
+    return {name: os.environ[found] for name in sorted(setting_names(service)) if (found := _variable(service, name))}
+
+
+def _variable(service: Service, name: str) -> str | None:
+    """PAYMENT_SERVICE_CRASH_AT is CRASH_AT for that service alone; None if neither is given, or both are blank."""
+    names = (f"{service.package.upper()}_{name}", name)
+    return next((each for each in names if os.environ.get(each, "").strip()), None)
+
+
+def require_settings(instance: Instance, kafka_broker: str) -> None:
+    """`Problem` has a line for each variable of the caller's that a service, or kafka-init, would not start with."""
+    wrong = [line for service in SERVICES for line in _wrong(instance, service, kafka_broker)]
+    wrong += _complaints(KafkaInitSettings, {}, {})
+    if wrong:
+        raise Problem("\n".join(dict.fromkeys(wrong)))  # once, where services agree
+
+
+def _wrong(instance: Instance, service: Service, kafka_broker: str) -> list[str]:
+    told = _program(instance, service, 0, kafka_broker).environment
+    names = {name.lower(): _variable(service, name) or name for name in told}
+    kind = _settings_class(service)
+    return _complaints(kind, {name.lower(): told[name] for name in told if name.lower() in kind.model_fields}, names)
+
+
+def _complaints(kind: type[Environment], given: dict[str, str], names: dict[str, str]) -> list[str]:
+    try:
+        kind.model_validate(given)  # which takes from the environment what is not given
+    except ValidationError as error:
+        return complaints(kind, error, names)
+    return []
+
+
+def _settings_class(service: Service) -> type[Environment]:
+    found: type[Environment] = import_module(f"{service.package}.settings").Settings
     return found
 
 
 @cache
 def setting_names(service: Service) -> frozenset[str]:
     """What the service reads from its environment."""
-    module = import_module(f"{service.package}.settings")
-    classes = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, BaseSettings)]
-    return frozenset({"CRASH_AT", *(field.upper() for c in classes for field in c.model_fields)})
+    return frozenset({"CRASH_AT", *(field.upper() for field in _settings_class(service).model_fields)})

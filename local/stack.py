@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from local import kafka, logs, postgres, postgres_binaries, services
+from local import footing, kafka, logs, postgres, services
 from local.instance import DATABASES, ROOT, STATE, Instance, python
 from local.ports import require_free, require_own
 from local.problem import Problem
@@ -21,6 +21,8 @@ from local.program import Program
 from local.supervisor import Supervisor
 
 READY_SECONDS = 90
+MAX_LIVES = 2
+"""A process that has begun more often than this cannot start."""
 FREE_BYTES = 500_000_000
 INFRA = {"kafka", *(database.program for database in DATABASES)}
 
@@ -32,8 +34,12 @@ def up(instance: Instance, replicas: int = 1, only_infra: bool = False) -> None:
     """Start what is missing, wait for all; `Problem` if it fails, and then a stack that was down is down again."""
     if replicas > 1 and kafka.is_stand_in(instance):
         raise Problem("The stand-in for Kafka serves one replica: install Java and Maven (Debian: maven) for more.")
+    services.require_settings(instance, kafka.for_clients(instance))
     with _alone(instance, "change"):
         supervisor = Supervisor(instance)
+        _require_own_servers(instance)
+        if supervisor.is_running() and footing.has_changed(instance):
+            _leave_footing(supervisor, instance, replicas, only_infra)
         was_running = supervisor.is_running()
         try:
             _start(supervisor, instance, replicas, only_infra)
@@ -59,6 +65,8 @@ def clean(instance: Instance) -> None:
 
 def run(instance: Instance, command: list[str], replicas: int, only_infra: bool) -> int:
     """The exit code of the command, run beside an instance that exists for it alone."""
+    footing.drop_own()
+    kafka.require_real(instance)
     with _alone(instance, "run"):
         clean(instance)
         try:
@@ -83,7 +91,7 @@ def _programs(instance: Instance, replicas: int, only_infra: bool) -> list[Progr
 
 def _start(supervisor: Supervisor, instance: Instance, replicas: int, only_infra: bool) -> None:
     _make_folders(instance)
-    console.print(f"Postgres: {postgres_binaries.description()}")
+    console.print(f"Postgres: {postgres.description(instance)}")
     console.print(f"Kafka: {kafka.description(instance)}")
     if not supervisor.is_running():
         supervisor.end_orphans()
@@ -102,11 +110,32 @@ def _start(supervisor: Supervisor, instance: Instance, replicas: int, only_infra
     asyncio.run(_all_ready(supervisor, [program for program in wanted if program.name not in INFRA]))
 
 
+def _require_own_servers(instance: Instance) -> None:
+    """`Problem` if a Kafka or a database of the caller's own does not answer."""
+    if broker := kafka.given_broker(instance):
+        kafka.require_answer(broker)
+    for database in DATABASES:
+        if database.given:
+            asyncio.run(postgres.require_answer(instance, database))
+
+
+def _leave_footing(supervisor: Supervisor, instance: Instance, replicas: int, only_infra: bool) -> None:
+    """Stop a stack that runs at other ports, or with another Kafka or database, if it can start where it is wanted."""
+    if footing.port_offset(instance) != instance.port_offset:
+        require_free(port for program in _programs(instance, replicas, only_infra) for port in program.ports)
+    console.print("It runs with other ports, or with another Kafka or database: it is stopped first.")
+    with _undisturbed():
+        _stop(supervisor)
+
+
 def _make_folders(instance: Instance) -> None:
     instance.logs.mkdir(parents=True, exist_ok=True)
     instance.short_folder.mkdir(mode=0o755, exist_ok=True)
     if instance.short_folder.lstat().st_uid != os.geteuid():
         raise Problem(f"{instance.short_folder} belongs to another user: remove it.")
+    instance.clone.unlink(missing_ok=True)
+    instance.clone.symlink_to(ROOT)
+    footing.remember(instance)
     for folder in (instance.folder, instance.short_folder):
         if shutil.disk_usage(folder).free < FREE_BYTES:
             raise Problem(f"Less than {FREE_BYTES // 1_000_000} MB are free in {folder}: make some room first.")
@@ -125,6 +154,7 @@ async def _all_ready(supervisor: Supervisor, programs: list[Program]) -> None:
 async def _ready(supervisor: Supervisor, program: Program) -> None:
     started = time.monotonic()
     reason: Exception | None = None
+    lives: set[int] = set()
     while time.monotonic() < started + READY_SECONDS:
         try:
             await program.ready()
@@ -136,8 +166,10 @@ async def _ready(supervisor: Supervisor, program: Program) -> None:
             where = f" on {program.ports[0]}" if program.ports else ""
             console.print(f"  {program.name} is ready{where} ({time.monotonic() - started:.1f} s)")
             return
-        state = next(process.state for process in supervisor.states() if process.name == program.name)
-        if state not in ("STARTING", "RUNNING"):
+        process = next(process for process in supervisor.states() if process.name == program.name)
+        lives.add(process.pid)
+        if process.state not in ("STARTING", "RUNNING") or len(lives - {0}) > MAX_LIVES:
+            supervisor.stop([program.name])
             raise Problem(f"{program.name} ended at once.\n{logs.tail(supervisor.instance, program.name)}")
         await asyncio.sleep(0.1)
     raise Problem(f"{program.name} is not ready: {reason!r}.\n{logs.tail(supervisor.instance, program.name)}")
@@ -159,6 +191,7 @@ def _stop(supervisor: Supervisor) -> None:
     supervisor.stop(names - INFRA)
     supervisor.stop(names)
     supervisor.shut_down()
+    footing.forget(supervisor.instance)
 
 
 def _run_command(instance: Instance, command: list[str]) -> int:

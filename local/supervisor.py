@@ -60,6 +60,7 @@ class Supervisor:
 
     def apply(self, programs: list[Program]) -> None:
         """Make these programs, and no others, the ones that run. An unchanged one goes on undisturbed."""
+        self._file.touch(mode=0o600)  # there may be passwords in it
         self._file.write_text(configuration.text(self.instance, programs))
         if not self.is_running():
             self._start_daemon()
@@ -72,6 +73,8 @@ class Supervisor:
         for process in self.states():
             if process.state not in ALIVE:
                 self._rpc.startProcess(process.name, False)
+            elif stands_still(process.pid):
+                self._signal(process.pid, signal.SIGCONT)
 
     def stop(self, names: Iterable[str]) -> None:
         """Stop these at the same time; a process that was made to stand still is woken first."""
@@ -138,6 +141,14 @@ class Supervisor:
                 process.send_signal(number)
             except psutil.NoSuchProcess:
                 continue
+
+
+def stands_still(pid: int) -> bool:
+    """True after SIGSTOP, until SIGCONT; false for 0, and for what has ended."""
+    try:
+        return pid > 0 and psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return False
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:
