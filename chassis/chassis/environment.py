@@ -61,5 +61,5 @@ def _complaint(kind: type[Environment], detail: Mapping[str, Any], names: Mappin
         return f"{variable} is not set."
     inside = "".join(f"[{part!r}]" for part in detail["loc"][1:])
     default = kind.model_fields[name].get_default()
-    usual = f"; by default it is {json.dumps(default)}" if default is not PydanticUndefined else ""
+    usual = "" if default in (None, PydanticUndefined) else f"; by default it is {json.dumps(default, default=str)}"
     return f"{variable}{inside} is {detail['input']!r}, but {message}{usual}."
