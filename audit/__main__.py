@@ -15,6 +15,7 @@ from audit.auditor import CHECKS, audit
 from audit.databases import addresses
 from audit.look import Options
 from audit.report import exit_code, show
+from chassis.faults import reason_of
 from local import kafka
 from local.instance import Instance
 from local.options import InstanceName, PortOffset, instance_of
@@ -80,7 +81,9 @@ def run(options: Options, *, as_json: bool) -> int:
     try:
         verdicts = asyncio.run(audit(options))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"A database cannot be read: {error!r}. {IS_IT_UP}", markup=False)
+        Console(stderr=True, soft_wrap=True).print(
+            f"A database cannot be read: {reason_of(error)}. {IS_IT_UP}", markup=False
+        )
         return 2
     seconds = time.monotonic() - started
     code = exit_code(verdicts)

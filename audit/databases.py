@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 from pydantic import ValidationError
 
 from chassis.environment import complaints
+from chassis.errors import CannotConnect
+from chassis.login import BY_ARGUMENT, connect, tls
 from chassis.settings import Settings
 from inventory_service.settings import Settings as InventorySettings
 from local.problem import Problem
@@ -47,6 +49,9 @@ class Address:
     user: str
     password: str
     database: str
+    ssl: Any = False
+    prefix: str = ""
+    """With which the settings begin that say so."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +71,17 @@ class Snapshots:
 
 def addresses(port_offset: int) -> list[Address]:
     """The services' own defaults; PAYMENT_SERVICE_PGHOST, …_PGPORT and so on move one of them. `Problem` if wrong."""
-    found = [_settings(name, kind) for name, kind in SERVICES.items()]
-    ports = [s.pgport + (0 if "pgport" in s.model_fields_set else port_offset) for s in found]
-    return [Address(s.pghost, port, s.pguser, s.pgpassword, s.pgdatabase) for s, port in zip(found, ports, strict=True)]
+    return [_address(kind, f"{name.replace('-', '_')}_", port_offset) for name, kind in SERVICES.items()]
 
 
-def _settings(service: str, kind: type[Settings]) -> Settings:
-    prefix = f"{service.replace('-', '_')}_"
+def _address(kind: type[Settings], prefix: str, port_offset: int) -> Address:
+    s = _settings(kind, prefix)
+    port = s.pgport + (0 if "pgport" in s.model_fields_set else port_offset)
+    ssl = tls(s.pgsslmode, s.pgsslrootcert)
+    return Address(s.pghost, port, s.pguser, s.pgpassword, s.pgdatabase, ssl, prefix.upper())
+
+
+def _settings(kind: type[Settings], prefix: str) -> Settings:
     try:
         return kind(_env_prefix=prefix)
     except ValidationError as error:
@@ -101,14 +110,16 @@ async def snapshot(address: Address, session: Mapping[str, str] = SESSION) -> As
 
 async def login(address: Address, session: Mapping[str, str] | None = None) -> Connection:
     """A connection, with these settings for its session."""
-    return await asyncpg.connect(**vars(address), timeout=10, server_settings=dict(session or {}))
+    return await connect(**{**BY_ARGUMENT, **vars(address)}, timeout=10, server_settings=dict(session or {}))
 
 
 async def _connect(address: Address, session: Mapping[str, str]) -> Connection:
     reader = replace(address, user=ROLE, password=PASSWORD)
     try:
         return await login(reader, session)
-    except asyncpg.InvalidAuthorizationSpecificationError:
+    except CannotConnect as error:
+        if not isinstance(error.__cause__, asyncpg.InvalidAuthorizationSpecificationError):
+            raise
         await _create_role(address)
         return await login(reader, session)
 

@@ -1,6 +1,5 @@
 """Starts four services as plain processes beside an instance's Postgres and Kafka, at the ports of the services."""
 
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from local.instance import ORCHESTRATOR, ROOT, SERVICES, Instance, Service, python
+from local.instance import ORCHESTRATOR, ROOT, SERVICES, Instance, Service, inherited, python
 
 READY_SECONDS = 120
 STOP_SECONDS = 20
@@ -60,7 +59,7 @@ def running(instance: Instance, broker: str, log: Path, command: Command) -> Ite
 def _start(
     instance: Instance, service: Service, broker: str, command: tuple[str, ...], output: int
 ) -> "subprocess.Popen[bytes]":
-    environment = os.environ | instance.service_environment(service, 0, broker)
+    environment = inherited() | instance.service_environment(service, 0, broker)
     return subprocess.Popen(python("-m", *command), cwd=ROOT, env=environment, stdout=output, stderr=output)
 
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chassis.login import BY_ARGUMENT, tls
+
 ROOT = Path(__file__).parents[1]
 STATE = ROOT / ".local"
 HOST = "127.0.0.1"
 REPLICA_STEP = 100
 PORT_OFFSETS = {"default": 0, "test": 10000, "measured": 15000, "gate": 16000, "chaos": 21000}
 """Of the instances that are known, so that they can run beside each other."""
+
+LIBPQ = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE", "PGSSLROOTCERT")
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Database:
     def variables(self) -> dict[str, str]:
         """For each of libpq's names the one by which the caller gives a database of his own."""
         service = "SAGA_ORCHESTRATOR" if self.owner == "orchestrator" else f"{self.owner.upper()}_SERVICE"
-        return {name: f"{service}_{name}" for name in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE")}
+        return {name: f"{service}_{name}" for name in LIBPQ}
 
     @property
     def given(self) -> dict[str, str]:
@@ -151,12 +155,16 @@ class Instance:
             "PGUSER": database.user,
             "PGPASSWORD": database.password,
             "PGDATABASE": database.name,
+            "PGSSLMODE": "disable",
+            "PGSSLROOTCERT": "",
         } | database.given
 
     def login(self, database: Database) -> dict[str, Any]:
-        """What `asyncpg.connect` wants to know, for the owner of the database."""
+        """What `asyncpg.connect` wants to know, for the owner; nothing is left to the shell's own variables."""
         said = self.database_environment(database)
         return {
+            **BY_ARGUMENT,
+            "ssl": tls(said["PGSSLMODE"], said["PGSSLROOTCERT"]),
             "host": said["PGHOST"],
             "port": int(said["PGPORT"]),
             "user": said["PGUSER"],
@@ -191,6 +199,11 @@ class Instance:
         if service is ORCHESTRATOR:
             own["ORDER_SERVICE_URL"] = self.url(ORDER, replica)
         return self.environment(kafka_broker) | own
+
+
+def inherited() -> dict[str, str]:
+    """The caller's environment without what it says of some Postgres: children are told of the stack's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
 def python(*arguments: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from chassis.environment import Environment, complaints
 from kafka_init.settings import Settings as KafkaInitSettings
-from local.instance import ROOT, SERVICES, Instance, Service, python
+from local.instance import LIBPQ, ROOT, SERVICES, Instance, Service, python
 from local.problem import Problem
 from local.program import Program, answers_http
 
@@ -35,8 +35,11 @@ def _settings(service: Service) -> dict[str, str]:
 
 
 def _variable(service: Service, name: str) -> str | None:
-    """PAYMENT_SERVICE_CRASH_AT is CRASH_AT for that service alone; None if neither is given, or both are blank."""
-    names = (f"{service.package.upper()}_{name}", name)
+    """PAYMENT_SERVICE_CRASH_AT is CRASH_AT for that service alone; None if neither is given, or both are blank.
+
+    A plain PGHOST, PGSSLMODE and so on are the shell's, and about another Postgres.
+    """
+    names = (f"{service.package.upper()}_{name}", *([] if name in LIBPQ else [name]))
     return next((each for each in names if os.environ.get(each, "").strip()), None)
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from local import footing, kafka, logs, postgres, services
-from local.instance import DATABASES, ROOT, STATE, Instance, python
+from local.instance import DATABASES, ROOT, STATE, Instance, inherited, python
 from local.ports import require_free, require_own
 from local.problem import Problem
 from local.program import Program
@@ -178,7 +178,7 @@ async def _ready(supervisor: Supervisor, program: Program) -> None:
 def _create_topics(instance: Instance) -> None:
     if kafka.is_stand_in(instance):
         return  # it makes topics by first use, and only so
-    environment = os.environ | instance.environment(kafka.broker(instance))
+    environment = inherited() | instance.environment(kafka.broker(instance))
     with instance.log("kafka-init").open("a") as log:
         done = subprocess.run(python("-m", "kafka_init"), cwd=ROOT, env=environment, stdout=log, stderr=log)
     if done.returncode:
@@ -195,7 +195,7 @@ def _stop(supervisor: Supervisor) -> None:
 
 
 def _run_command(instance: Instance, command: list[str]) -> int:
-    environment = os.environ | instance.environment(kafka.broker(instance))
+    environment = inherited() | instance.environment(kafka.broker(instance))
     process = subprocess.Popen(command, env=environment)
     try:
         return process.wait()

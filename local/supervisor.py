@@ -1,6 +1,5 @@
 """What we ask of supervisord while it runs."""
 
-import os
 import signal
 import subprocess
 import time
@@ -14,7 +13,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from local import configuration
 from local.configuration import STOP_SECONDS
-from local.instance import SERVICES, Instance, python
+from local.instance import SERVICES, Instance, inherited, python
 from local.problem import Problem
 from local.program import Program
 from local.services import setting_names
@@ -106,7 +105,7 @@ class Supervisor:
     def _start_daemon(self) -> None:
         command = python("-m", "supervisor.supervisord", "-c", str(self._file))
         settings = set().union(*map(setting_names, SERVICES))  # each is given to its program, and may change later
-        environment = {name: value for name, value in os.environ.items() if name not in settings}
+        environment = {name: value for name, value in inherited().items() if name not in settings}
         environment["SUPERVISOR_SERVER_URL"] = self.url
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:

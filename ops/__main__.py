@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from chassis import logs
+from chassis.faults import reason_of
 from local.problem import IS_IT_UP, Problem
 from ops import dlq, republish
 from ops.explain.command import explain
@@ -24,9 +25,13 @@ def main() -> None:
     try:
         app()
     except (Problem, KafkaError, OSError, asyncpg.PostgresError) as error:
-        text = str(error) if isinstance(error, Problem) else f"Kafka or a database is away: {error!r}. {IS_IT_UP}"
+        text = str(error) if isinstance(error, Problem) else _away(error)
         Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
         sys.exit(1)
+
+
+def _away(error: Exception) -> str:
+    return f"Kafka or a database is away: {reason_of(error)}. {IS_IT_UP}"
 
 
 main()

@@ -38,38 +38,41 @@ def login_of(settings: Settings) -> dict[str, Any]:
     }
 
 
-def tls(mode: TlsMode, authorities: Path | None) -> ssl.SSLContext | bool:
+def tls(mode: TlsMode | str, authorities: Path | str | None) -> ssl.SSLContext | bool:
     """False: none."""
     if mode == "disable":
         return False
-    context = ssl.create_default_context(cafile=authorities)
+    context = ssl.create_default_context(cafile=authorities or None)
     context.check_hostname = mode == "verify-full"
     if mode == "require":
         context.verify_mode = ssl.CERT_NONE
     return context
 
 
-async def connect(*_: object, **arguments: Any) -> Connection:
-    """Log in; `CannotConnect` says where that failed, why, and which settings to look at."""
+async def connect(*_: object, prefix: str = "", **arguments: Any) -> Connection:
+    """Log in; `CannotConnect` says where that failed, why, and which settings, whose names begin so, to look at."""
     try:
         return await asyncpg.connect(**arguments)
     except INFRASTRUCTURE_ERRORS as error:
         where = "{user}@{host}:{port}/{database}".format_map(arguments)
-        raise CannotConnect(f"cannot log in to {where}: {_why(error)}") from error
+        why, *settings = _why(error)
+        look_at = f"; look at {', '.join(f'{prefix}{name}' for name in settings)}" if settings else ""
+        raise CannotConnect(f"cannot log in to {where}: {why}{look_at}") from error
 
 
-def _why(error: BaseException) -> str:
+def _why(error: BaseException) -> tuple[str, ...]:
+    """The reason, and the settings that may be wrong."""
     match error:
         case asyncpg.TargetServerAttributeNotMatched():
-            return "the server takes no writes, it was demoted or is a standby; look at PGHOST, PGPORT"
+            return "the server takes no writes, it was demoted or is a standby", "PGHOST", "PGPORT"
         case asyncpg.InvalidAuthorizationSpecificationError():
-            return f"{reason_of(error)}; look at PGUSER, PGPASSWORD, PGSSLMODE"
+            return reason_of(error), "PGUSER", "PGPASSWORD", "PGSSLMODE"
         case asyncpg.InvalidCatalogNameError():
-            return f"{reason_of(error)}; look at PGDATABASE"
+            return reason_of(error), "PGDATABASE"
         case ssl.SSLError():
-            return f"{reason_of(error)}; look at PGSSLMODE, PGSSLROOTCERT"
+            return reason_of(error), "PGSSLMODE", "PGSSLROOTCERT"
         case ConnectionError() if "SSL" in str(error):
-            return "the server does not speak TLS; look at PGSSLMODE"
+            return "the server does not speak TLS", "PGSSLMODE"
         case asyncpg.PostgresError():
-            return reason_of(error)
-    return f"{reason_of(error)}; look at PGHOST, PGPORT"
+            return (reason_of(error),)
+    return reason_of(error), "PGHOST", "PGPORT"
