@@ -9,16 +9,27 @@ import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+import inventory_service.messages as inventory
+import payment_service.messages as payment
+import saga_orchestrator.messages as orchestrator
 from audit.databases import Connection
 from audit.look import Look
 from audit.report import Finding, Verdict
-from chassis.records import header_texts, uuid_of
+from chassis import inbox
+from chassis.errors import InvalidRecord
+from chassis.messages import Message, by_destination
+from chassis.records import from_record, header_texts, uuid_of
 from local.problem import IS_IT_UP
 
 MOST = 10_000
 MARKERS = ("redriven", "dropped")
 TIMEOUT_SECONDS = 20
-HANDLED = "select message_id from inbox where message_id = any($1::uuid[])"
+HANDLED = "select message_id, subject from inbox where message_id = any($1::uuid[])"
+READS = {
+    "payment-service": by_destination(payment.READS),
+    "inventory-service": by_destination(inventory.READS),
+    "saga-orchestrator": by_destination(orchestrator.READS),
+}
 
 
 async def open_letters(look: Look, verdict: Verdict) -> None:
@@ -29,7 +40,7 @@ async def open_letters(look: Look, verdict: Verdict) -> None:
         existing = await consumer.topics()
         for service, topic in look.options.dead_letters.items():
             if topic in existing:
-                await _look_into(consumer, topic, look.snapshots.by_service[service], verdict)
+                await _look_into(consumer, topic, service, look.snapshots.by_service[service], verdict)
             else:
                 verdict.notes.append(f"topic {topic} does not exist")
     except (KafkaError, OSError, TimeoutError) as error:
@@ -38,19 +49,32 @@ async def open_letters(look: Look, verdict: Verdict) -> None:
         await consumer.stop()
 
 
-async def _look_into(consumer: AIOKafkaConsumer, topic: str, database: Connection, verdict: Verdict) -> None:
-    letters: dict[str, tuple[UUID | None, Finding]] = {}
+async def _look_into(
+    consumer: AIOKafkaConsumer, topic: str, service: str, database: Connection, verdict: Verdict
+) -> None:
+    letters: dict[str, tuple[Message | None, Finding]] = {}
     async for record in _records(consumer, topic):
         place, headers = _place(f"{record.topic}/{record.partition}/{record.offset}"), header_texts(record)
         if named := [headers[marker] for marker in MARKERS if marker in headers]:
             letters.pop(_place(named[0]), None)
         else:
             verdict.looked += 1
-            letters[place] = uuid_of(headers.get("message-id")), _finding(place, record, headers)
-    message_ids = [message_id for message_id, _ in letters.values() if message_id]
-    handled = {row["message_id"] for row in await database.fetch(HANDLED, message_ids)}
-    still_open = [finding for message_id, finding in letters.values() if message_id not in handled]
+            letters[place] = _message(record, service), _finding(place, record, headers)
+    possible = inbox.possible_ids([message for message, _ in letters.values() if message])
+    handled = {row["message_id"]: row["subject"] for row in await database.fetch(HANDLED, possible)}
+    still_open = [finding for message, finding in letters.values() if not _is_handled(message, handled)]
     verdict.add(still_open[:MOST], len(still_open))
+
+
+def _message(record: ConsumerRecord, service: str) -> Message | None:
+    """None for what the service cannot read, and so has not handled."""
+    with suppress(InvalidRecord):
+        return from_record(record, READS[service])
+    return None
+
+
+def _is_handled(message: Message | None, handled: Mapping[UUID, int | None]) -> bool:
+    return message is not None and inbox.entries([message], handled)[0].id in handled
 
 
 def _place(text: str) -> str:

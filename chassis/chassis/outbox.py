@@ -14,15 +14,16 @@ from chassis.writes import Write
 
 log = structlog.get_logger()
 
-COLUMNS = "message_id, causation_id, type, body, traceparent"
+COLUMNS = "message_id, coalesce(given_causation_id, causation_id) as causation_id, type, body, traceparent"
 
 INSERT = """
-insert into outbox (message_id, causation_id, destination, type, key, body, traceparent, publish_after)
-select r.*, now() + make_interval(secs => $8)
-from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::jsonb[], $7::text[]) r
+insert into outbox (message_id, causation_id, given_causation_id, destination, type, key, body, traceparent,
+                    publish_after)
+select r.*, now() + make_interval(secs => $9)
+from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::jsonb[], $8::text[]) r
 on conflict (message_id) do update set publish_after = excluded.publish_after, published_at = null"""
 
-FIND_ANSWERS = f"select {COLUMNS} from outbox where causation_id = any($1::uuid[])"
+FIND_ANSWERS = f"select {COLUMNS}, causation_id as entry_id from outbox where causation_id = any($1::uuid[])"
 
 # Due is also what is further away than any lease: the database's clock has been set back. `materialized`: the planner
 # may repeat a subquery for each row of the outbox, and so lease more than the limit. `not in (select …)` is hashed;
@@ -51,17 +52,19 @@ from (values (1)) as always left join leased on true"""
 WITHDRAW = "delete from outbox where key = any($1::uuid[]) and published_at is null"
 
 
-def write(messages: Sequence[Message], lease_seconds: float) -> Write:
+def write(messages: Sequence[Message], lease_seconds: float, causes: Mapping[UUID, UUID] | None = None) -> Write:
     """Messages that this process will send right after the commit; one that is sent again keeps its id.
 
+    `causes`: for some messages, by their id, what the inbox knows the cause by, if not by their causation id.
     Sorted, so that two processes which send the same again wait for each other instead of deadlocking.
     """
-    messages = sorted(messages, key=lambda message: message.id)
+    messages, causes = sorted(messages, key=lambda message: message.id), causes or {}
     return Write(
         INSERT,
         (
             [m.id for m in messages],
-            [m.causation_id for m in messages],
+            [causes.get(m.id, m.causation_id) for m in messages],
+            [m.causation_id if m.id in causes else None for m in messages],
             [m.destination for m in messages],
             [m.type for m in messages],
             [m.key for m in messages],
@@ -80,9 +83,12 @@ def withdraw(keys: Collection[UUID]) -> Write:
 
 async def find_answers(
     connection: Connection, causes: Iterable[UUID], bodies: Mapping[str, type[Body]]
-) -> list[Message]:
-    """What these messages once caused, to be sent again under its old id."""
-    return [_message(row, bodies) for row in await connection.fetch(FIND_ANSWERS, sorted(causes))]
+) -> dict[UUID, list[Message]]:
+    """What was once caused by the messages that the inbox knows by these ids, to be sent again under its old id."""
+    found: dict[UUID, list[Message]] = {}
+    for row in await connection.fetch(FIND_ANSWERS, sorted(causes)):
+        found.setdefault(row["entry_id"], []).append(_message(row, bodies))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

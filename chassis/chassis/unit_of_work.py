@@ -18,22 +18,23 @@ from chassis.crash import crash_point
 from chassis.database import Connection, Pool
 from chassis.decider import Decider, Row
 from chassis.errors import ChassisError
+from chassis.inbox import Entry
 from chassis.memory import Memory
 from chassis.messages import Body, Command, Message, by_type
 from chassis.settings import Settings
 from chassis.writes import Write, save
 
 LOAD = f"""
-select now() as now, handled.message_id as handled, row.*
+select now() as now, handled.message_id as handled, handled.subject, row.*
 from (values (1)) as always
 left join (({inbox.HANDLED}) as handled full join ({{}}) as row on false) on true"""
-"""The rows with the keys $1, the ids among $2 that were handled before, and always the clock."""
+"""The rows with the keys $1, which of the ids $2 are in the inbox and for what, and always the clock."""
 
-KEY = 2
+KEY = 3
 """Where the key of the row stands in a record of LOAD."""
 
 Outgoing = dict[UUID, list[Message]]
-"""What is to be sent, by the id of the message that caused it."""
+"""What is to be sent, by the inbox's id of the message that caused it."""
 
 
 class Unsure(ChassisError):
@@ -50,11 +51,12 @@ class Handled(Generic[Row]):
 
 @dataclass(slots=True)
 class Known(Generic[Row]):
-    """What a batch is decided on: rows, the clock, ids handled before, and what those of them once caused."""
+    """What a batch is decided on: rows, the clock, the entries of its messages, those there before, their answers."""
 
     rows: dict[UUID, Row]
     now: datetime
-    handled: set[UUID] = field(default_factory=set)
+    entries: list[Entry]
+    handled: Mapping[UUID, int | None] = field(default_factory=dict)
     again: Outgoing = field(default_factory=dict)
 
 
@@ -95,7 +97,8 @@ class UnitOfWork(Generic[Row]):
                 raise Unsure
             withdrawn = {key for key, row in changed.items() if self._decider.withdraws(row)}
             sent = [message for message in _to_send(outgoing, known.again) if message.key not in withdrawn]
-            writes = self._writes(outgoing.keys() - known.handled, changed, sent, withdrawn)
+            fresh = {e for e in known.entries if e.id in outgoing and e.id not in known.handled}
+            writes = self._writes(fresh, changed, sent, withdrawn, _other_causes(outgoing, known.again))
             crash_point("batch.before_commit", types)
             if writes:
                 self._clock.heard(await save(connection, writes))
@@ -106,8 +109,8 @@ class UnitOfWork(Generic[Row]):
         self._publish(sent)
         self._committed(list(changed.values()))
         return [
-            Handled(known.rows.get(key), tuple(outgoing.get(message.id) or known.again.get(message.id) or ()))
-            for key, message in zip(keys, messages, strict=True)
+            Handled(known.rows.get(key), tuple(outgoing.get(entry.id) or known.again.get(entry.id) or ()))
+            for key, entry in zip(keys, known.entries, strict=True)
         ]
 
     async def look(self) -> None:
@@ -124,52 +127,56 @@ class UnitOfWork(Generic[Row]):
         missing = {k for k, m in zip(keys, messages, strict=True) if k not in rows and not isinstance(m.body, begins)}
         now = self._clock.now()
         if now is not None and not missing and not reload:
-            return Known(rows, now)
+            return Known(rows, now, inbox.entries(messages, {}))
         metrics.loads.inc()
-        wanted, ids = (set(keys), [m.id for m in messages]) if reload else (missing, [])
+        wanted, ids = (set(keys), inbox.possible_ids(messages)) if reload else (missing, [])
         records = await connection.fetch(self._load_sql, sorted(wanted), ids)
         rows |= dict(self._read(record) for record in records if record[KEY] is not None)
-        handled = {record["handled"] for record in records} - {None}
-        return Known(rows, records[0]["now"], handled, await self._answered(connection, messages, handled))
+        handled = {record["handled"]: record["subject"] for record in records if record["handled"]}
+        entries = inbox.entries(messages, handled)
+        duplicates = {e.id: m for e, m in zip(entries, messages, strict=True) if e.id in handled}
+        return Known(rows, records[0]["now"], entries, handled, await self._answered(connection, duplicates))
 
     def _read(self, record: Any) -> tuple[UUID, Row]:
         return record[KEY], self._decider.read(dict(islice(record.items(), KEY, None)))
 
-    async def _answered(self, connection: Connection, messages: list[Message], handled: set[UUID]) -> Outgoing:
+    async def _answered(self, connection: Connection, duplicates: Mapping[UUID, Message]) -> Outgoing:
         """Duplicates: a command with the answers that it once caused, an event with nothing.
 
         A command whose answers have been pruned is left out: it is decided again, from the row.
         """
-        duplicates = {m.id: m for m in messages if m.id in handled}
         again: Outgoing = {i: [] for i, m in duplicates.items() if not isinstance(m.body, Command)}
         if commands := duplicates.keys() - again.keys():
-            for answer in await outbox.find_answers(connection, commands, self._sends):
-                assert answer.causation_id is not None
-                again.setdefault(answer.causation_id, []).append(answer)
+            again |= await outbox.find_answers(connection, commands, self._sends)
         return again
 
     def _decide(self, keys: list[UUID], messages: list[Message], known: Known[Row]) -> tuple[dict[UUID, Row], Outgoing]:
         """One message after the other, on the row as the one before left it."""
         changed: dict[UUID, Row] = {}
         outgoing: Outgoing = {}
-        for key, message in zip(keys, messages, strict=True):
-            if message.id in known.again or message.id in outgoing:
+        for key, entry, message in zip(keys, known.entries, messages, strict=True):
+            if entry.id in known.again or entry.id in outgoing:
                 metrics.duplicates.labels(message.type).inc()
                 continue
             before = known.rows.get(key)
-            row, outgoing[message.id] = self._decider.decide(before, message, known.now)
+            row, outgoing[entry.id] = self._decider.decide(before, message, known.now)
             if row is not None and row is not before:
                 known.rows[key] = changed[key] = row
         return changed, outgoing
 
     def _writes(
-        self, fresh: Collection[UUID], changed: Mapping[UUID, Row], sent: list[Message], withdrawn: Collection[UUID]
+        self,
+        fresh: Collection[Entry],
+        changed: Mapping[UUID, Row],
+        sent: list[Message],
+        withdrawn: Collection[UUID],
+        causes: Mapping[UUID, UUID],
     ) -> list[Write]:
         """Sorted by key, so that two processes with overlapping batches wait for each other instead of deadlocking."""
         return [
             *([inbox.enter(fresh)] if fresh else []),
             *(self._decider.save([changed[key] for key in sorted(changed)]) if changed else []),
-            *([outbox.write(sent, self._settings.relay_lease_seconds)] if sent else []),
+            *([outbox.write(sent, self._settings.relay_lease_seconds, causes)] if sent else []),
             *([outbox.withdraw(withdrawn)] if withdrawn else []),
         ]
 
@@ -177,3 +184,9 @@ class UnitOfWork(Generic[Row]):
 def _to_send(*outgoing: Outgoing) -> list[Message]:
     """Each once, though two messages of a batch may have caused the same."""
     return list({m.id: m for some in outgoing for m in chain(*some.values()) if m.destination}.values())
+
+
+def _other_causes(*outgoing: Outgoing) -> dict[UUID, UUID]:
+    """The inbox's id of the cause, for the answers to a message whose own id stands there for another one."""
+    answers = ((entry_id, m) for some in outgoing for entry_id, messages in some.items() for m in messages)
+    return {m.id: entry_id for entry_id, m in answers if m.causation_id not in (entry_id, None)}

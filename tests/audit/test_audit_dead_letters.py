@@ -75,7 +75,10 @@ async def test_open_dead_letters_are_found_until_they_are_closed(
     assert await books.found() == {"I11": {(saga, order), (None, None)}}
     assert await books.whats("I11") == [f"dead letter {shown(place)} {origin}" for place in (named, poison)]
 
-    await books.payment("insert into inbox (message_id) values ($1)", message)
+    await books.payment("insert into inbox (message_id, subject) values ($1, 7)", message)
+    assert await books.found() == {"I11": {(saga, order), (None, None)}}, "another message has the same id"
+
+    await books.payment("update inbox set subject = null where message_id = $1", message)
     assert await books.whats("I11") == [f"dead letter {shown(poison)} {origin}"]
 
     await producer.send_and_wait(existing, key=b"marker", headers=[("redriven", poison.encode())])

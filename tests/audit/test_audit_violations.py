@@ -163,7 +163,7 @@ async def test_an_unpublished_message_is_found_once_it_is_old(books: Books, data
 async def test_a_message_that_counted_twice_is_found(books: Books) -> None:
     saga, order = await books.ids(SUCCESS)
     await books.orchestrator(
-        """update saga_events e set message_id = first.message_id from saga_events first
+        """update saga_events e set message_id = first.message_id, type = first.type from saga_events first
         where e.saga_id = $1 and first.saga_id = $1 and e.seq = 9 and first.seq = 7""",
         saga,
     )

@@ -64,7 +64,7 @@ class WritesWhatNeverWorks(Counters):
         totals = {row.total for row in rows}
         (counters,) = super().save(rows)
         touched = replace(counters, rows=len(rows) + (7 in totals))
-        return [touched, *([Write(inbox.INSERT, ([TAKEN],))] if 8 in totals else [])]
+        return [touched, *([Write(inbox.INSERT, ([TAKEN], [0]))] if 8 in totals else [])]
 
 
 class WritesNothingForZero(Counters):

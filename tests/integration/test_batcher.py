@@ -12,6 +12,7 @@ from chassis import database, inbox
 from chassis.batcher import Batcher
 from chassis.database import Pool
 from chassis.errors import Overloaded, Unavailable
+from chassis.inbox import Entry
 from chassis.loops import background
 from chassis.relay import Relay
 from chassis.settings import Settings
@@ -62,7 +63,7 @@ async def test_what_will_never_work_fails_alone_and_stops_nobody(
     pool: Pool, settings: Settings, bad: int, fault: type[Exception]
 ) -> None:
     settings.race_tries = 10
-    await save(pool, [inbox.enter([TAKEN])])
+    await save(pool, [inbox.enter([Entry(TAKEN)])])
     messages = [add(1), add(bad), add(2)]
     batcher = Batcher(pool, WritesWhatNeverWorks(), settings, sends=[Added])
     waiting = [batcher.put(message) for message in messages]

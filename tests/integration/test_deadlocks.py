@@ -12,6 +12,7 @@ import pytest
 
 from chassis import database, inbox, outbox
 from chassis.database import Pool
+from chassis.inbox import Entry
 from chassis.messages import Message
 from chassis.settings import Settings
 from chassis.unit_of_work import UnitOfWork
@@ -58,7 +59,7 @@ async def outcomes(pool: Pool, hold: str, *two: Coroutine[Any, Any, Any]) -> set
 
 
 async def test_of_two_that_enter_the_same_ids_one_is_told_that_they_are_there(pool: Pool) -> None:
-    forward, backward = (save(pool, [inbox.enter(ids)]) for ids in (KEYS, reversed(KEYS)))
+    forward, backward = (save(pool, [inbox.enter(map(Entry, ids))]) for ids in (KEYS, reversed(KEYS)))
     hold = "insert into inbox (message_id) values ($1)"
     assert await outcomes(pool, hold, forward, backward) == {datetime, asyncpg.UniqueViolationError}
 

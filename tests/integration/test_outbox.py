@@ -103,7 +103,7 @@ async def test_the_answers_to_a_message_are_found_by_what_caused_them(pool: Pool
     assert message.causation_id is not None
     await write(pool, message, other)
     async with pool.acquire() as connection:
-        assert await outbox.find_answers(connection, [message.causation_id], TABLE) == [message]
+        assert await outbox.find_answers(connection, [message.causation_id], TABLE) == {message.causation_id: [message]}
 
 
 async def test_a_message_that_is_written_again_is_sent_again_under_its_id(pool: Pool) -> None:

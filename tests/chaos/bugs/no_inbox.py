@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from chassis.decider import Row
+from chassis.inbox import Entry
 from chassis.messages import Message
 from chassis.unit_of_work import UnitOfWork
 from chassis.writes import Write
@@ -15,12 +16,13 @@ writes = UnitOfWork._writes
 
 def enter_nothing(
     self: UnitOfWork[Row],
-    fresh: Collection[UUID],
+    fresh: Collection[Entry],
     changed: Mapping[UUID, Row],
     sent: list[Message],
     withdrawn: Collection[UUID],
+    causes: Mapping[UUID, UUID],
 ) -> list[Write]:
-    return writes(self, (), changed, sent, withdrawn)
+    return writes(self, (), changed, sent, withdrawn, causes)
 
 
 UnitOfWork._writes = enter_nothing

@@ -10,6 +10,7 @@ from uuid import UUID
 from chassis import unit_of_work
 from chassis.database import Connection, Pool
 from chassis.decider import Row
+from chassis.inbox import Entry
 from chassis.messages import Message
 from chassis.relay import Relay
 from chassis.unit_of_work import UnitOfWork
@@ -21,14 +22,15 @@ relays: set[Relay] = set()
 
 def publish_first(
     self: UnitOfWork[Row],
-    fresh: Collection[UUID],
+    fresh: Collection[Entry],
     changed: Mapping[UUID, Row],
     sent: list[Message],
     withdrawn: Collection[UUID],
+    causes: Mapping[UUID, UUID],
 ) -> list[Write]:
     self._publish(sent)
     relays.add(self._publish.__self__)  # type: ignore[attr-defined]
-    return make_writes(self, fresh, changed, sent, withdrawn)
+    return make_writes(self, fresh, changed, sent, withdrawn, causes)
 
 
 async def save_later(connection: "Connection | Pool", writes: Sequence[Write]) -> datetime:
