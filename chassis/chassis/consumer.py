@@ -15,6 +15,7 @@ from chassis.crash import crash_point
 from chassis.decider import Row
 from chassis.kafka import BROKER_ERRORS, consumer, dead_part, partition_of, stop
 from chassis.loops import Backoff, background
+from chassis.membership import Membership
 from chassis.messages import Body, by_destination
 from chassis.records import from_record
 from chassis.retries import Retries
@@ -45,6 +46,7 @@ class Consumer:
         self.busy = False
         self.joined = False
         self._missing: list[str] = []
+        self._membership = Membership(settings)
 
     async def health(self) -> bool | str:
         """Whether it has joined its group; which topics are missing, if that is why not: then no other is read."""
@@ -66,9 +68,10 @@ class Consumer:
     async def _run(self) -> None:
         backoff = Backoff()
         while True:
-            kafka = consumer(self._settings)
+            membership = self._membership
+            kafka = consumer(self._settings, membership.client_id, static=membership.instance is not None)
             try:
-                kafka.subscribe(self._topics, listener=_CommitBeforeRevoke(self))
+                kafka.subscribe(self._topics, listener=_Rebalances(self, kafka, membership))
                 async with asyncio.timeout(self._settings.kafka_start_seconds):
                     await kafka.start()
                 self.kafka = kafka
@@ -92,7 +95,7 @@ class Consumer:
         due = self._committed_at + self._settings.commit_every_seconds - monotonic()
         wait_ms = int(max(due, 0) * 1000) + 1 if self._positions else self._settings.poll_wait_ms
         polled = await kafka.getmany(timeout_ms=wait_ms)
-        if not polled and (dead := dead_part(kafka)):
+        if not polled and (dead := dead_part(kafka, self._settings)):
             raise KafkaError(f"a part of aiokafka has died: {dead}")
         self.busy = bool(polled)
         polled = await self._without_early(kafka, polled)
@@ -158,14 +161,18 @@ def _resume(kafka: AIOKafkaConsumer, partition: TopicPartition) -> None:
         kafka.resume(partition)
 
 
-class _CommitBeforeRevoke(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, owner: Consumer) -> None:
+class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, owner: Consumer, kafka: AIOKafkaConsumer, membership: Membership) -> None:
         self._owner = owner
+        self._kafka = kafka
+        self._membership = membership
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         if self._owner.kafka is not None:
             await self._owner.commit(self._owner.kafka)
+        await self._membership.before_joining(self._kafka)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._membership.joined(self._kafka)
         self._owner.joined = True
         log.info("partitions assigned", partitions=len(assigned))

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from time import monotonic
+from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 from zlib import crc32
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
+from chassis.assignor import NotingRange
 from chassis.settings import Settings
 
 log = structlog.get_logger()
@@ -21,19 +24,23 @@ BROKER_ERRORS = (KafkaError, OSError, RuntimeError)
 PART_STOP_SECONDS = 1
 """For each part of a client whose own `stop` has left it running."""
 
+_heard_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+"""When each client has last been told which brokers and topics there are."""
+
 
 def partition_of(key: UUID, partitions: int) -> int:
     """Where our producers put a record with this key."""
     return crc32(str(key).encode()) % partitions
 
 
-def consumer(settings: Settings) -> AIOKafkaConsumer:
+def consumer(settings: Settings, client_id: str = "", *, static: bool = True) -> AIOKafkaConsumer:
     """Offsets are ours to commit, and a new group starts at the beginning of the log."""
-    return AIOKafkaConsumer(
+    assignor = NotingRange(settings.kafka_metadata_max_age_ms / 1000)
+    client = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_broker,
-        client_id=settings.service,
-        group_id=settings.service,
-        group_instance_id=settings.instance,
+        client_id=client_id or settings.service,
+        group_id=settings.kafka_group,
+        group_instance_id=settings.instance if static else None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",  # what a foreign sender has taken back never happened
@@ -42,13 +49,17 @@ def consumer(settings: Settings) -> AIOKafkaConsumer:
         rebalance_timeout_ms=settings.kafka_request_timeout_ms - 1_000,  # other members wait for a busy one
         request_timeout_ms=settings.kafka_request_timeout_ms,
         max_poll_records=settings.batch_max_messages,
-        partition_assignment_strategy=(RangePartitionAssignor,),  # the same partitions of all topics to one process
+        metadata_max_age_ms=settings.kafka_metadata_max_age_ms,
+        partition_assignment_strategy=(assignor,),  # the same partitions of all topics to one process
     )
+    assignor.watch(client)
+    client._client.cluster.add_listener(_note_heard)
+    return client
 
 
 def producer(settings: Settings) -> AIOKafkaProducer:
     """Nothing is sent twice or out of order by the client itself, and it is there once every replica has it."""
-    return AIOKafkaProducer(
+    client = AIOKafkaProducer(
         bootstrap_servers=settings.kafka_broker,
         client_id=settings.service,
         acks="all",
@@ -57,16 +68,30 @@ def producer(settings: Settings) -> AIOKafkaProducer:
         partitioner=choose_partition,
         request_timeout_ms=settings.kafka_request_timeout_ms,
         max_request_size=settings.kafka_max_request_bytes,
+        metadata_max_age_ms=settings.kafka_metadata_max_age_ms,
     )
+    client.client.cluster.add_listener(_note_heard)
+    return client
 
 
-def dead_part(client: AIOKafkaConsumer | AIOKafkaProducer) -> str:
-    """Which of aiokafka's own tasks has died, of a connection that was reset for instance: it does not say so."""
+def dead_part(client: AIOKafkaConsumer | AIOKafkaProducer, settings: Settings) -> str:
+    """Which of aiokafka's own tasks has died, of a connection that was reset for instance: it does not say so.
+
+    Nor does it ask the bootstrap address again when all brokers that it knows are gone: the cluster may have moved.
+    """
     if isinstance(client, AIOKafkaConsumer):
-        tasks = {"fetcher": client._fetcher.error_future, "metadata": client._client._sync_task}
+        inner, tasks = client._client, {"fetcher": client._fetcher.error_future}
     else:
-        tasks = {"metadata": client.client._sync_task}
+        inner, tasks = client.client, {}
+    silent = monotonic() - _heard_at.get(inner.cluster, monotonic())
+    if silent > settings.kafka_start_seconds + settings.kafka_metadata_max_age_ms / 1000:
+        return f"metadata, since {silent:.0f} s"
+    tasks["metadata"] = inner._sync_task
     return ", ".join(name for name, task in tasks.items() if task is not None and task.done())
+
+
+def _note_heard(cluster: Any) -> None:
+    _heard_at[cluster] = monotonic()
 
 
 async def stop(client: AIOKafkaConsumer | AIOKafkaProducer, seconds: float) -> None:

@@ -100,10 +100,15 @@ class Settings(Environment):
 
     kafka_broker: Brokers = "127.0.0.1:9092"
     kafka_session_timeout_ms: Count = 6_000
+    kafka_metadata_max_age_ms: Count = Field(
+        5_000, description="how soon a new partition is read and written; less than a saga waits for a reply"
+    )
     kafka_request_timeout_ms: Count = 10_000
     kafka_max_request_bytes: Count = Field(2 * 1024 * 1024, description="a 1 MiB message, parked with its headers")
     kafka_start_seconds: Duration = Field(
-        15.0, description="how long a client may take to connect, and to join its group, then a new one tries"
+        15.0,
+        description="how long a client may take to connect, and to join its group, or hear of no broker, then a new one"
+        " tries",
     )
     kafka_send_seconds: Duration = Field(
         12.0, description="how long a message may wait for room in the producer; longer than kafka_request_timeout_ms"
@@ -135,3 +140,8 @@ class Settings(Environment):
     inbox_keep_hours: Duration = Field(
         45 * 24, ge=30 * 24, description="no shorter than any topic keeps a record: dead letters may be redriven"
     )
+
+    @property
+    def kafka_group(self) -> str:
+        """The consumer group of all replicas."""
+        return self.service

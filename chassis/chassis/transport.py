@@ -63,7 +63,7 @@ class KafkaTransport:
             self._producer = producer
             self._broken.clear()
             self._ready.set()
-            while not self._broken.is_set() and not kafka.dead_part(producer):
+            while not self._broken.is_set() and not kafka.dead_part(producer, self._settings):
                 await wait_for(self._broken, self._settings.stuck_check_seconds)
             log.warning("the producer broke, building a new one")
             await self.close()

@@ -71,8 +71,8 @@ async def listening(*topics: str) -> AsyncIterator[Listener]:
         yield Listener(consumer)
 
 
-async def committed(admin: AIOKafkaAdminClient, group: str, topic: str) -> int | None:
+async def committed(admin: AIOKafkaAdminClient, group: str, topic: str, partition: int = 0) -> int | None:
     """The offset from which on this group has handled nothing."""
     offsets = await admin.list_consumer_group_offsets(group)
-    found = offsets.get(TopicPartition(topic, 0))
+    found = offsets.get(TopicPartition(topic, partition))
     return found.offset if found else None
