@@ -9,10 +9,9 @@ from functools import cached_property
 from typing import Final, Self
 from uuid import UUID
 
-import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from chassis.records import count_in, header_texts, uuid_of
+from chassis.records import body_of, count_in, header_texts, saga_id_of, uuid_of
 from kafka_init.topics import declared_topics
 from local.problem import Problem
 
@@ -60,11 +59,17 @@ class Letter:
     @cached_property
     def saga_id(self) -> UUID | None:
         """The saga that the body names, else the key."""
-        with suppress(orjson.JSONDecodeError):
-            body = orjson.loads(self.value)
-            if isinstance(body, dict) and (named := uuid_of(body.get("sagaId"))):
-                return named
-        return uuid_of((self.key or b"").decode(errors="replace"))
+        return saga_id_of(self.key, self.value)
+
+    @cached_property
+    def order_id(self) -> UUID | None:
+        """The order that the body names."""
+        return uuid_of(body_of(self.value).get("orderId"))
+
+    @property
+    def message_id(self) -> UUID | None:
+        """The message's own id."""
+        return uuid_of(self.headers.get("message-id"))
 
     @property
     def topic(self) -> str:

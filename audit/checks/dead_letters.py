@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from uuid import UUID
 
-import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -18,7 +17,7 @@ from audit.report import Finding, Verdict
 from chassis import inbox
 from chassis.errors import InvalidRecord
 from chassis.messages import Message, by_destination
-from chassis.records import from_record, header_texts, uuid_of
+from chassis.records import body_of, from_record, header_texts, saga_id_of, uuid_of
 from local.problem import IS_IT_UP
 
 MOST = 10_000
@@ -85,11 +84,7 @@ def _place(text: str) -> str:
 def _finding(place: str, record: ConsumerRecord, headers: Mapping[str, str]) -> Finding:
     origin = "/".join(headers.get(f"original-{part}", "?") for part in ("topic", "partition", "offset"))
     what = f"dead letter {place} from {origin}, attempt {headers.get('attempt', '?')}: {headers.get('error', '?')}"
-    body = {}
-    with suppress(orjson.JSONDecodeError):
-        body = parsed if isinstance(parsed := orjson.loads(record.value or b""), dict) else {}
-    key = (record.key or b"").decode(errors="replace")
-    saga_id, order_id = uuid_of(body.get("sagaId")) or uuid_of(key), uuid_of(body.get("orderId"))
+    saga_id, order_id = saga_id_of(record.key, record.value), uuid_of(body_of(record.value).get("orderId"))
     return Finding(what, f'make dlq ARGS="show {place}", then redrive or drop it', saga_id, order_id)
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+import orjson
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
@@ -48,6 +50,19 @@ def uuid_of(text: object) -> UUID | None:
     with suppress(ValueError):
         return UUID(text) if isinstance(text, str) else None
     return None
+
+
+def body_of(value: bytes | None) -> dict[str, Any]:
+    """What a record says, if that is a JSON object."""
+    with suppress(orjson.JSONDecodeError):
+        said = orjson.loads(value or b"")
+        return said if isinstance(said, dict) else {}
+    return {}
+
+
+def saga_id_of(key: bytes | None, value: bytes | None) -> UUID | None:
+    """The saga that a record is about: its body names it or, if not, its key."""
+    return uuid_of(body_of(value).get("sagaId")) or uuid_of((key or b"").decode(errors="replace"))
 
 
 def from_record(record: ConsumerRecord, reads: Mapping[str, type[Body]]) -> Message:

@@ -17,7 +17,7 @@ from chassis.errors import Hopeless
 from chassis.faults import INFRASTRUCTURE_ERRORS
 from chassis.kafka import BROKER_ERRORS
 from chassis.loops import Backoff
-from chassis.records import count_in, header_texts, message_id_of
+from chassis.records import count_in, header_texts, message_id_of, saga_id_of
 from chassis.settings import Settings
 from chassis.transport import KafkaTransport
 
@@ -87,5 +87,10 @@ class Retries:
 
 
 def _place(record: ConsumerRecord) -> dict[str, str | int]:
-    saga_id = (record.key or b"").decode(errors="replace")
-    return {"saga_id": saga_id, "from_topic": record.topic, "partition": record.partition, "offset": record.offset}
+    saga_id = saga_id_of(record.key, record.value) or (record.key or b"").decode(errors="replace")
+    return {
+        "saga_id": str(saga_id)[:LONGEST_HEADER],
+        "from_topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+    }

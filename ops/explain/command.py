@@ -49,19 +49,27 @@ def explain(
     screen.show(facts, console)
 
 
+def kind_in(letter: Letter, asked: str) -> str:
+    """What an id is that only a dead letter knows."""
+    kinds = {letter.saga_id: "saga id", letter.order_id: "order id"}
+    return kinds.get(uuid_of(asked), "message id")
+
+
 async def gather(asked: str, stack: Instance, where: list[Address], broker: str) -> Facts:
     """Everything that can be read about this id."""
     async with reading(where) as databases:
         saga_id, kind = await databases.find(asked)
         saga = await databases.saga(saga_id)
 
+        wanted = {uuid_of(asked), saga_id} - {None}
+
         def about(letter: Letter) -> bool:
-            return (saga is not None and letter.saga_id == saga_id) or letter.headers.get("message-id") == asked.lower()
+            return not wanted.isdisjoint((letter.saga_id, letter.order_id, letter.message_id))
 
         copies, ill = await asyncio.gather(failed(broker, saga["created_at"] if saga else None, about), unready(stack))
         letters, retries = ([], []) if isinstance(copies, str) else copies
         if not saga and letters:
-            saga, kind = await databases.saga(letters[0].saga_id), "message id"
+            saga, kind = await databases.saga(letters[0].saga_id), kind_in(letters[0], asked)
         rows = await databases.rows(saga["order_id"] if saga else uuid_of(asked))
         return Facts(
             asked,

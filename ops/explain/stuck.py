@@ -9,9 +9,10 @@ from textwrap import shorten
 from typing import Final, TypeAlias
 
 from ops.explain import todo
-from ops.explain.facts import KAFKA, ORCHESTRATOR, PATIENCE, Facts, Row, awaited, over_http, service_of
+from ops.explain.facts import KAFKA, ORCHESTRATOR, PATIENCE, Facts, Row, awaited, over_http, service_of, step_of
 from ops.explain.words import span, when
 from ops.letters import Letter
+from saga_orchestrator.instance import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,18 @@ def _dead(facts: Facts, saga: Row) -> Stop | None:
         return None
     where = f"{_what(facts, saga)} could not be handled: {_said(letter)}."
     return Stop(where, (todo.show(letter), todo.redrive(letter)))
+
+
+def _stranger(facts: Facts, saga: Row) -> Stop | None:
+    """A reply that no outbox of ours has sent, but which would be the awaited one."""
+    step, forward = step_of(saga), saga["direction"] == Direction.FORWARD
+    topics = {reply.destination for reply in ((step.yes, step.no) if forward else (step.undone,)) if reply}
+    for letter in facts.letters:
+        answers = letter.headers.get("causation-id") in (None, str(saga["awaiting"]))
+        if answers and letter.saga_id == saga["saga_id"] and letter.topic in topics:
+            where = f"A reply on {letter.topic} could not be handled: {_said(letter)}."
+            return Stop(where, (todo.show(letter), todo.redrive(letter)))
+    return None
 
 
 def _receiver_away(facts: Facts, saga: Row) -> Stop | None:
@@ -118,6 +131,7 @@ def _otherwise(facts: Facts, saga: Row) -> Stop | None:
 RULES: Final[Sequence[Rule]] = (
     _unwritten,
     _dead,
+    _stranger,
     _receiver_away,
     _unsent,
     _retried,

@@ -4,6 +4,7 @@ import time
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from chassis.database import Pool
 from chassis.messages import Message
@@ -39,6 +40,17 @@ async def test_bytes_that_are_no_message_end_as_a_dead_letter_and_the_partition_
     assert header_texts(letter)["original-topic"] == wired.add.destination
     assert header_texts(letter)["original-offset"] == "1"
     assert "InvalidRecord" in header_texts(letter)["error"]
+
+
+async def test_the_log_names_the_saga_of_a_dead_letter_without_a_key(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    saga_id = uuid4()
+    with capture_logs() as log:
+        async with counting(settings, wired), listening(f"{settings.service}.dlq") as listener:
+            await write(wired.add.destination, f'{{"sagaId": "{str(saga_id).upper()}", "number": "many"}}'.encode())
+            await listener.records(1)
+    assert [line["saga_id"] for line in log if line["event"] == "message parked"] == [str(saga_id)]
 
 
 @pytest.mark.parametrize("attempt", ["x", "-5", "", "9" * 9, "9" * 9999])

@@ -1,5 +1,6 @@
 """What `explain` would have read of a run, had it been stored."""
 
+import json
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,6 +64,13 @@ def unsent(due: datetime, attempts: int = 0) -> dict[str, Any]:
 
 def trail(run: Run, **known: Any) -> Trail:
     return Trail(**{"command": sent(run), **known})
+
+
+def foreign_letter(topic: str) -> Letter:
+    """A reply of a stranger: no key, an id of its own, no word on what it answers."""
+    headers = {"message-id": str(UUID(int=8)), "original-topic": topic, "error": "Contradiction: it says amount 1"}
+    body = json.dumps({"sagaId": str(SAGA).upper(), "orderId": str(ORDER), "amount": 1}).encode()
+    return Letter(Place("saga-orchestrator", 0, 18), None, body, headers)
 
 
 def letter(service: str, message_id: object, error: str = "ValueError: no\nand more") -> Letter:

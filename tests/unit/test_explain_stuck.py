@@ -12,7 +12,7 @@ from ops.explain.todo import choices
 from ops.explain.way import way
 from saga_orchestrator.instance import Cancel
 from saga_orchestrator.messages import OrderCreated
-from tests.unit.explained import LOOKED_AT, REPLY, facts, letter, replied, sent, trail, unsent
+from tests.unit.explained import LOOKED_AT, REPLY, facts, foreign_letter, letter, replied, sent, trail, unsent
 from tests.unit.runs import AGREED, SAGA, begin, reached
 
 AT_ORDER, AT_PAYMENT = begin(), reached(OrderCreated)
@@ -70,6 +70,18 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         {"letters": [letter("payment-service", AT_PAYMENT.saga.awaiting)]},
         "ChargePayment could not be handled: dead letter payment-service/0/17 (ValueError: no).",
         'make dlq ARGS="show payment-service/0/17"',
+    ),
+    (
+        "a stranger's reply is a dead letter",
+        {"letters": [foreign_letter("payment.charged")], "away": {"payment-service": "refused"}},
+        "A reply on payment.charged could not be handled: dead letter saga-orchestrator/0/18 (Contradiction",
+        "make dlq",
+    ),
+    (
+        "a dead letter of an earlier step",
+        {"letters": [foreign_letter("payment.refunded")]},
+        "ChargePayment lies in payment.charge.command for 1 min 0 s",
+        "make logs SERVICE=payment-service",
     ),
     (
         "the command waits on a retry topic",
