@@ -87,10 +87,6 @@ class Retries:
 
 
 def _place(record: ConsumerRecord) -> dict[str, str | int]:
-    saga_id = saga_id_of(record.key, record.value) or (record.key or b"").decode(errors="replace")
-    return {
-        "saga_id": str(saga_id)[:LONGEST_HEADER],
-        "from_topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-    }
+    saga_id = str(saga_id_of(record.key, record.value) or (record.key or b"").decode(errors="replace"))
+    place = {"from_topic": record.topic, "partition": record.partition, "offset": record.offset}
+    return {"saga_id": saga_id[:LONGEST_HEADER]} | place
