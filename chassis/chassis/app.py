@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +15,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from chassis import logs, problems
+from chassis.connection import bounded
+from chassis.edge import Application
 from chassis.errors import ChassisError
 from chassis.settings import Settings
 
@@ -23,11 +26,14 @@ Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 GC_THRESHOLD = 50_000
 """Allocations between two looks of the garbage collector; messages are freed by counting."""
 
+OTHER_FILES = 200
+"""Open files that are no HTTP connections: to the database, to Kafka, of the process itself."""
+
 
 def create(settings: Settings, lifespan: Lifespan) -> FastAPI:
     """The application: logs, problem+json errors, a limit on bodies; the lifespan adds the routes."""
     logs.configure(settings.service, settings.log_level)
-    app = FastAPI(title=settings.service, lifespan=_saying_why_not(lifespan))
+    app = Application(settings, lifespan=_saying_why_not(lifespan))
     app.state.max_body_bytes = settings.max_body_bytes
     problems.install(app)
     return app
@@ -85,6 +91,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
     # What was imported stays for ever: the garbage collector need not look at it again, and seldom at the rest.
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
+    room = settings.model_copy(update={"http_max_connections": _room_for(settings.http_max_connections)})
     uvicorn.run(
         app,
         host=settings.host,
@@ -93,4 +100,18 @@ def serve(app: FastAPI, settings: Settings) -> None:
         access_log=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         timeout_keep_alive=settings.keep_alive_seconds,
+        http=bounded(room),
+        ws="none",
     )
+
+
+def _room_for(connections: int) -> int:
+    """As many connections, or what the system allows: each is an open file, of which others need some too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        log.warning("fewer open files are allowed than HTTP_MAX_CONNECTIONS needs", allowed=hard, wanted=wanted)
+        wanted = hard
+    if soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    return max(1, wanted - OTHER_FILES)

@@ -9,3 +9,4 @@ parked = Counter("parked_messages", "Kafka records moved to a retry topic or the
 backlog = Gauge("outbox_backlog_messages", "Committed messages that no receiver has acknowledged yet")
 published = Counter("published_messages", "Messages that their receiver acknowledged", ["destination"])
 swept = Counter("swept_messages", "Messages that the sweep had to send, after a crash or an outage")
+http_cut = Counter("http_cut_connections", "HTTP connections that were ended on their client, and why", ["why"])

@@ -30,6 +30,13 @@ def _brokers(given: str) -> str:
     return given
 
 
+def _origins(given: Any) -> Any:
+    origins = [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+    if not all(re.fullmatch(r"\*|https?://[^/\s]+", str(each)) for each in origins):
+        raise ValueError("should be a scheme and a host, as https://shop.example, or several with commas between, or *")
+    return origins
+
+
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_level)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Brokers = Annotated[str, AfterValidator(_brokers)]
@@ -37,6 +44,7 @@ Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """In the unit that the field's name ends with."""
 Count = Annotated[int, Field(gt=0)]
 TlsMode = Literal["disable", "require", "verify-ca", "verify-full"]
+Origins = Annotated[list[str], NoDecode, BeforeValidator(_origins)]
 
 
 class Settings(Environment):
@@ -56,6 +64,21 @@ class Settings(Environment):
     )
     keep_alive_seconds: Count = Field(60, description="idle HTTP connections; longer than clients keep them")
     max_body_bytes: Count = 64 * 1024
+    http_max_head_bytes: Count = Field(64 * 1024, description="path and headers of a request, together; else 431")
+    http_receive_seconds: Duration = Field(
+        20.0, description="how long a client may take to send one whole request (else 408), or to read its answer"
+    )
+    http_linger_seconds: Duration = Field(
+        2.0, description="how long a client that was refused may go on sending, so that it reads the answer"
+    )
+    http_max_connections: Count = Field(
+        5_000,
+        description="at once; one more takes the place of the one that has been idle longest, and where all wait for"
+        " their answers it is answered 503",
+    )
+    cors_allow_origins: Origins = Field(
+        [], description="whose pages may call this API from a browser, separated by commas: https://shop.example; or *"
+    )
 
     pghost: str = "127.0.0.1"
     pgport: Port
