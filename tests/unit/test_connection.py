@@ -100,7 +100,7 @@ Server: TypeAlias = tuple[str, Held]
 @asynccontextmanager
 async def serving(**limits: float) -> AsyncIterator[Server]:
     """A server with these limits, and its address."""
-    settings = Settings(service="test", port=1, pgport=1, pguser="", pgpassword="", pgdatabase="", **limits)  # type: ignore[arg-type]
+    settings = Settings(service="test", port=1, pgport=1, pguser="u", pgpassword="p", pgdatabase="d", **limits)  # type: ignore[arg-type]
     app, held = application(settings)
     config = Config(app, log_config=None, timeout_keep_alive=1)
     protocol, state = bounded(settings), ServerState()
