@@ -176,3 +176,4 @@ def _show_where_to_look(instance: Instance, console: Console) -> None:
     for service in SERVICES:
         console.print(f'{instance.psql(service.database)} -c "select * from {TABLES[service]}"')
     console.print(f"\nThese sagas in a browser, each with its log drawn: {instance.url(ORCHESTRATOR)}/")
+    console.print("All of it goes on running: `make down` stops it, `make clean` also forgets what is stored.")

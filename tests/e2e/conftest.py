@@ -10,6 +10,8 @@ from tests.support.databases import Databases, connect
 from tests.support.stack import INVENTORY, ORCHESTRATOR, ORDER, PAYMENT, SERVICES, Service
 from tests.support.wire import Wire, tapped
 
+START = "start it with `make up` or `docker compose up -d --wait`, and say its PORT_OFFSET"
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _running_stack() -> None:
@@ -17,9 +19,9 @@ def _running_stack() -> None:
         try:
             answer = httpx.get(f"{service.url}/readyz")
         except httpx.TransportError as error:
-            pytest.fail(f"{service} does not answer at {service.url} ({error}): start it with make up", pytrace=False)
+            pytest.fail(f"{service} does not answer at {service.url} ({error}): {START}", pytrace=False)
         if answer.status_code != 200:
-            pytest.fail(f"{service} is not ready ({answer.text}): start it with make up", pytrace=False)
+            pytest.fail(f"{service} is not ready ({answer.text}): {START}", pytrace=False)
 
 
 def client(service: Service) -> httpx.AsyncClient:

@@ -1,6 +1,7 @@
 """Where the running stack is, and how one of its processes is killed.
 
-PORT_OFFSET, STACK_KIND (local or compose), STACK_INSTANCE and KAFKA_BROKER say which stack is meant.
+PORT_OFFSET, STACK_INSTANCE and KAFKA_BROKER say which stack is meant; who started it, if STACK_KIND (local or compose)
+does not say so, is found out.
 """
 
 import asyncio
@@ -12,18 +13,22 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from shutil import which
 
 import httpx
 
+from local import footing
+from local.instance import Instance
+from local.supervisor import Supervisor
 from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
-OFFSET = int(os.environ.get("PORT_OFFSET", "0"))
-KIND = os.environ.get("STACK_KIND", "local")
-INSTANCE = os.environ.get("STACK_INSTANCE")
-KAFKA_BROKER = os.environ.get("KAFKA_BROKER", f"{HOST}:{9092 + OFFSET}")
+OFFSET = int(os.environ.get("PORT_OFFSET") or 0)
+INSTANCE = os.environ.get("STACK_INSTANCE") or None
+KAFKA_BROKER = os.environ.get("KAFKA_BROKER") or f"{HOST}:{9092 + OFFSET}"
 
 
 @dataclass(frozen=True)
@@ -84,13 +89,31 @@ async def frozen(service: Service) -> AsyncIterator[None]:
 
 
 async def send_signal(service: Service, number: signal.Signals) -> None:
-    await asyncio.to_thread({"local": _signal_local, "compose": _signal_compose}[KIND], service, number)
+    send = {"local": _signal_local, "compose": _signal_compose}[await asyncio.to_thread(kind)]
+    await asyncio.to_thread(send, service, number)
+
+
+@cache
+def kind() -> str:
+    """Who started the stack at these ports: `make up`, else `docker compose up`."""
+    if given := os.environ.get("STACK_KIND"):
+        return given
+    here = Instance(INSTANCE or "default", OFFSET)
+    if Supervisor(here).is_running() and footing.port_offset(here) == OFFSET:
+        return "local"
+    address = f"{HOST}:{ORCHESTRATOR.port + OFFSET}"
+    compose = ["docker", "compose", "port", ORCHESTRATOR.name, str(ORCHESTRATOR.port)]
+    if which("docker") and subprocess.run(compose, cwd=ROOT, capture_output=True, text=True).stdout.strip() == address:
+        return "compose"
+    raise AssertionError(
+        f"These tests kill and freeze processes, but neither `make up` nor `docker compose up` started {address} in "
+        f"{ROOT}: run them where it was started, with its PORT_OFFSET, STACK_INSTANCE or COMPOSE_PROJECT_NAME."
+    )
 
 
 def _signal_local(service: Service, number: signal.Signals) -> None:
-    instance = ["--instance", INSTANCE] if INSTANCE else []
-    which = [*instance, "--port-offset", str(OFFSET)]
-    _run(sys.executable, "-m", "local", *which, "kill", service.name, "--signal", number.name.removeprefix("SIG"))
+    instance = ["--instance", INSTANCE or "default", "--port-offset", str(OFFSET)]
+    _run(sys.executable, "-m", "local", *instance, "kill", service.name, "--signal", number.name.removeprefix("SIG"))
 
 
 def _signal_compose(service: Service, number: signal.Signals) -> None:
@@ -99,9 +122,9 @@ def _signal_compose(service: Service, number: signal.Signals) -> None:
             _run("docker", "compose", "pause", service.name)
         case signal.SIGCONT:
             _run("docker", "compose", "unpause", service.name)
-        case _:  # from outside: what `docker kill` ends, Docker does not start again
-            container = _run("docker", "compose", "ps", "-q", service.name)
-            os.kill(int(_run("docker", "inspect", "-f", "{{.State.Pid}}", container)), number)
+        case _:  # from inside: what `docker kill` ends, Docker does not start again
+            send = f"kill -{number.name.removeprefix('SIG')} $(cat /proc/1/task/1/children)"
+            _run("docker", "compose", "exec", "-T", service.name, "bash", "-c", send)
 
 
 def _run(*command: str) -> str:
