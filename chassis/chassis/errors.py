@@ -25,6 +25,10 @@ class Hopeless(ChassisError):
     """Trying this message again cannot help: it is a dead letter at once."""
 
 
+class Unreadable(ChassisError):
+    """A stored row is none that this version can read; that is no matter of any other row."""
+
+
 class InvalidRecord(Hopeless):
     """The bytes of a Kafka record are not a message that this service reads."""
 

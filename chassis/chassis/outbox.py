@@ -84,10 +84,14 @@ def withdraw(keys: Collection[UUID]) -> Write:
 async def find_answers(
     connection: Connection, causes: Iterable[UUID], bodies: Mapping[str, type[Body]]
 ) -> dict[UUID, list[Message]]:
-    """What was once caused by the messages that the inbox knows by these ids, to be sent again under its old id."""
+    """What was once caused by the messages that the inbox knows by these ids, to be sent again under its old id.
+
+    But what this version cannot read.
+    """
     found: dict[UUID, list[Message]] = {}
     for row in await connection.fetch(FIND_ANSWERS, sorted(causes)):
-        found.setdefault(row["entry_id"], []).append(_message(row, bodies))
+        if answer := _if_known(row, bodies):
+            found.setdefault(row["entry_id"], []).append(answer)
     return found
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from chassis.errors import ChassisError, Overloaded, Unavailable
+from chassis.errors import ChassisError, Overloaded, Unavailable, Unreadable
 from chassis.faults import INFRASTRUCTURE_ERRORS, Fault, fault_of, reason_of
 
 log = structlog.get_logger()
@@ -56,7 +56,7 @@ def install(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
         return problem_of(request, error)
 
-    expected = (Refused, RequestValidationError, HTTPException, Overloaded, Unavailable, ClientDisconnect)
+    expected = (Refused, RequestValidationError, HTTPException, Overloaded, Unavailable, Unreadable, ClientDisconnect)
     for kind in (*expected, *INFRASTRUCTURE_ERRORS, Exception):
         app.add_exception_handler(kind, answer)
 
@@ -76,6 +76,9 @@ def problem_of(request: Request, error: Exception) -> Response:
             return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=later)
         case ClientDisconnect():
             return problem_response(HTTPStatus.BAD_REQUEST, "the connection ended before the body did")
+    if isinstance(error, Unreadable):
+        log.error("a request was about a row that cannot be read", path=request.url.path, error=str(error))
+        return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
     if isinstance(error, INFRASTRUCTURE_ERRORS) and fault_of(error) is not Fault.OWN:
         log.warning("a request found the database away", path=request.url.path, error=reason_of(error))
         return problem_of(request, Unavailable("the database is away"))

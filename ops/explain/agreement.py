@@ -28,6 +28,8 @@ def why_unknown(facts: Facts) -> str | None:
     """Why the rules cannot be asked."""
     if unread := [name for name in SERVICES if name in facts.away]:
         return f"the database of {', '.join(unread)} could not be read"
+    if facts.saga and "cannot_be_read" in facts.saga:
+        return "the row of its saga cannot be read"
     if facts.log and facts.log[0]["seq"] > 1:
         return "only the end of its long log was read; `make audit` reads all of it"
     return None

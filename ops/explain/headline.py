@@ -14,6 +14,9 @@ def headline(facts: Facts) -> Iterator[str]:
     """A few sentences, the most important first."""
     if facts.saga is None:
         yield _without_saga(facts)
+    elif why := facts.saga.get("cannot_be_read"):
+        yield f"{facts.saga['status']} at {facts.saga['step']}, begun {clock(facts.saga['created_at'])}."
+        yield f"NEEDS ATTENTION: its row {why}. Its messages fail until it can be read; every other saga goes on."
     elif facts.elsewhere:
         yield f"RUNNING at {facts.saga['step']}, begun {clock(facts.saga['created_at'])}."
         yield f"It stands at {facts.saga['stands_at']}, {MISSING}: an orchestrator of a version that has it goes on."

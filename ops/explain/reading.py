@@ -2,19 +2,22 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 import orjson
 
+from audit.books import ASKED
 from audit.databases import SERVICES, SESSION, Address, Connection, snapshot
+from chassis.faults import reason_of
 from chassis.records import uuid_of
 from ops.explain.facts import ORCHESTRATOR, Row, Trail, awaited, service_of
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.definitions import place, said
-from saga_orchestrator.instance import Direction
+from saga_orchestrator.instance import Direction, SagaInstance, UnreadableSaga
+from saga_orchestrator.queries import read_if_possible
 
 MOST_ENTRIES: Final = 200
 BOUNDED: Final = SESSION | {"statement_timeout": "5s"}
@@ -27,8 +30,8 @@ BY_MESSAGE = "select key, 'message id' from outbox where message_id = $1"
 BY_ENTRY = "select saga_id, 'message id' from saga_events where message_id = $1 limit 1"
 """No index helps here. It is the last resort, for what no outbox holds: answers of the order service, time-outs."""
 
-SAGA = """
-select saga.*, clock_timestamp() as read_at, (start ->> 'totalAmount')::numeric as asked, (
+SAGA = f"""
+select saga.*, clock_timestamp() as read_at, {ASKED} as asked, (
     select min(at) from saga_events sent where sent.saga_id = saga.saga_id and message_id = awaiting and kind = 'SENT'
 ) as awaited_since, (select jsonb_object_agg(fingerprint, steps order by created_at) from saga_definitions) as lists
 from sagas saga where saga_id = $1"""
@@ -47,12 +50,19 @@ HANDLED = "select exists (select from inbox where message_id = $1)"
 class Databases:
     """Those that can be read, by service, and why the others cannot."""
 
-    open: Mapping[str, Connection]
+    open: dict[str, Connection]
     away: dict[str, str]
 
     async def row(self, service: str, sql: str, value: object) -> Any:
         """The row about this value, if there is one and its database can be read."""
-        return await self.open[service].fetchrow(sql, value) if value and service in self.open else None
+        if not value or service not in self.open:
+            return None
+        try:
+            return await self.open[service].fetchrow(sql, value)
+        except asyncpg.PostgresError as error:  # of a table that is missing, for instance
+            self.away[service] = reason_of(error)
+            del self.open[service]
+            return None
 
     async def find(self, asked: str) -> tuple[UUID | None, str | None]:
         """The saga id that is meant, and what kind of id was given."""
@@ -106,8 +116,14 @@ class Databases:
 
 
 def placed(saga: dict[str, Any]) -> Row:
-    """The row of a saga with `place`, its position in today's list; None if that does not have its step."""
+    """The row of a saga with `place`, its position in today's list; None if that does not have its step.
+
+    Or if the row `cannot_be_read` at all, as the orchestrator reads it.
+    """
     lists = orjson.loads(saga["lists"])
+    read = read_if_possible({field.name: saga[field.name] for field in fields(SagaInstance)})
+    if isinstance(read, UnreadableSaga):
+        return saga | {"lists": lists, "place": None, "cannot_be_read": read.why}
     where = lists.get(saga["definition"], ()), saga["position"], Direction(saga["direction"])
     today = saga["position"] if saga["definition"] == CHECKOUT.fingerprint else place(CHECKOUT, *where)
     ended = saga["awaiting"] is None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -61,12 +61,20 @@ def _again(pair: Sequence[Row]) -> bool:
     """Whether this is a vain try and the next one; an undo that follows a time-out is another command."""
     if len(pair) < 2 or pair[0]["type"] != "TimedOut" or pair[1]["kind"] != "SENT":
         return False
-    return bool(orjson.loads(pair[0]["body"]).get("awaiting") == str(pair[1]["message_id"]))
+    return bool(_body(pair[0]).get("awaiting") == str(pair[1]["message_id"]))
 
 
 def _line(entry: Row, begun: datetime) -> Line:
     name, undo = entry["type"], entry["type"] in UNDOS
     by = f"to {RECEIVERS.get(name, '?')}" if entry["kind"] == "SENT" else SENDERS.get(name) or OTHERS.get(name, "?")
-    reason = orjson.loads(entry["body"]).get("reason")
+    reason = _body(entry).get("reason")
     what = name + (f": {reason}" if reason else "") + (" (compensation)" if undo else "")
-    return Line(str(entry["seq"]), f"+{span(entry['at'] - begun)}", KINDS[entry["kind"]], what, by, undo)
+    return Line(
+        str(entry["seq"]), f"+{span(entry['at'] - begun)}", KINDS.get(entry["kind"], entry["kind"]), what, by, undo
+    )
+
+
+def _body(entry: Row) -> Mapping[str, Any]:
+    """What it says; nothing, if that is none of our messages."""
+    body = orjson.loads(entry["body"])
+    return body if isinstance(body, dict) else {}

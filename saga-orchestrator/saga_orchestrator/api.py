@@ -25,10 +25,10 @@ from chassis.problems import Refused
 from saga_orchestrator import queries
 from saga_orchestrator.handlers import Checkout
 from saga_orchestrator.home import new_saga_id
-from saga_orchestrator.instance import SagaInstance, Status
+from saga_orchestrator.instance import SagaInstance, Status, UnreadableSaga
 from saga_orchestrator.messages import StartCheckout, UserId, checkout_of
 from saga_orchestrator.settings import Settings
-from saga_orchestrator.views import CheckoutView, SagaView, standing, view
+from saga_orchestrator.views import CheckoutView, SagaView, UnreadableView, standing, view
 from saga_orchestrator.waiters import Waiters
 
 IDEMPOTENCY_NAMESPACE = UUID("0192f0c1-5c1e-7e6a-9d1b-6a5d8f3f2b11")
@@ -90,7 +90,7 @@ def routes(
 
     @router.get(
         "/sagas/{saga_id}",
-        response_model=SagaView,
+        response_model=SagaView | UnreadableView,
         responses=responses({404: "no such saga", 422: "the id is not a UUID, or before no number", 503: "try again"}),
     )
     async def get_saga(saga_id: UUID, before: Before = queries.AFTER_ALL) -> Response:
@@ -126,7 +126,7 @@ def prefers_async(request: Request) -> bool:
     return any(each.partition(";")[0].strip().lower() == "respond-async" for each in preferences)
 
 
-async def existing(pool: Pool, saga_id: UUID) -> SagaInstance:
+async def existing(pool: Pool, saga_id: UUID) -> SagaInstance | UnreadableSaga:
     """The saga with this id; `Refused` with 404 if there is none."""
     found = await queries.find_sagas(pool, [saga_id])
     if not found:
@@ -137,7 +137,9 @@ async def existing(pool: Pool, saga_id: UUID) -> SagaInstance:
 async def latest(pool: Pool, saga: SagaInstance) -> SagaInstance:
     """The saga as it is stored now; as it was, if the database cannot say."""
     with suppress(*INFRASTRUCTURE_ERRORS):
-        return (await queries.find_sagas(pool, [saga.saga_id]))[0]
+        (stored,) = await queries.find_sagas(pool, [saga.saga_id])
+        if isinstance(stored, SagaInstance):
+            return stored
     return saga
 
 

@@ -16,7 +16,7 @@ from saga_orchestrator import overview, queries
 from saga_orchestrator.api import existing
 from saga_orchestrator.definitions import Definitions, NotInTheList
 from saga_orchestrator.drawing import Awaited, awaited
-from saga_orchestrator.instance import SagaInstance
+from saga_orchestrator.instance import SagaInstance, UnreadableSaga
 from saga_orchestrator.overview import Show
 from saga_orchestrator.pages import page, saga_page
 from saga_orchestrator.views import EventView
@@ -48,7 +48,7 @@ def routes(pool: Pool, definitions: Definitions) -> APIRouter:
         newer = await existing(pool, before) if before else None
         place = (newer.created_at, newer.saga_id) if newer else overview.NEWEST
         sagas, older = await overview.find_page(pool, show, place)
-        rows = [(saga, waits(definitions, saga)) for saga in sagas]
+        rows = [(saga, waits(definitions, saga) if isinstance(saga, SagaInstance) else None) for saga in sagas]
         counts = await overview.count_sagas(pool)
         return page(
             "sagas.html", rows=rows, older=older, newer=newer, show=show, counts=counts, base_url=request.base_url
@@ -58,6 +58,8 @@ def routes(pool: Pool, definitions: Definitions) -> APIRouter:
     async def one(saga_id: UUID) -> Response:
         saga = await existing(pool, saga_id)
         events = [EventView(**entry) for entry in await queries.find_log(pool, saga_id)]
+        if isinstance(saga, UnreadableSaga):
+            return page("unreadable.html", saga=saga, events=events)
         return saga_page(definitions.today, saga, waits(definitions, saga), events)
 
     return router

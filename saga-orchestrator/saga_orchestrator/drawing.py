@@ -177,9 +177,10 @@ def _arrows(
 
 
 def _text(event: EventView, again: bool) -> str:
+    body = event.body if isinstance(event.body, dict) else {}
     if event.type == TimedOut.__name__:
-        return f"no answer to try {event.body.get('attempt', '?')}"
-    reason = event.body.get("reason")
+        return f"no answer to try {body.get('attempt', '?')}"
+    reason = body.get("reason")
     text = f"{event.type}: {reason}" if reason else event.type
     if event.kind == Kind.LATE:
         return f"{text} (too late)"

@@ -75,6 +75,17 @@ class SagaInstance:
     version: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableSaga:
+    """A stored saga that this version cannot read: what can be said of it."""
+
+    saga_id: UUID
+    created_at: datetime
+    status: str
+    step: str
+    why: str
+
+
 class Kind(StrEnum):
     """What a log entry tells: a message that counted, a command that was sent, a message that came too late."""
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from chassis import database
 from chassis.database import Pool
-from saga_orchestrator.instance import SagaInstance
-from saga_orchestrator.queries import COLUMNS, read
+from saga_orchestrator.instance import SagaInstance, UnreadableSaga
+from saga_orchestrator.queries import COLUMNS, read_if_possible
 
 NAMES = [field.name for field in fields(SagaInstance)]
 PAGE = 50
@@ -39,7 +39,7 @@ SOURCES = {
 
 async def find_page(
     pool: Pool, show: Show, before: tuple[datetime, UUID] = NEWEST
-) -> tuple[list[SagaInstance], UUID | None]:
+) -> tuple[list[SagaInstance | UnreadableSaga], UUID | None]:
     """The newest of these sagas that are older than that, and the one before which to look for more, if any."""
     looked_at, wanted = SOURCES[show]
     rows = await database.read(
@@ -55,7 +55,7 @@ async def find_page(
     )
     page = rows[:PAGE]
     more = len(rows) > PAGE or (rows and rows[-1]["place"] == LOOKED_THROUGH)
-    sagas = [read({name: row[name] for name in NAMES}) for row in page if row["wanted"]]
+    sagas = [read_if_possible({name: row[name] for name in NAMES}) for row in page if row["wanted"]]
     return sagas, page[-1]["saga_id"] if more else None
 
 

@@ -10,7 +10,7 @@ from chassis import database
 from chassis.database import Pool
 from chassis.writes import Write
 from saga_orchestrator.definition import Saga
-from saga_orchestrator.instance import Direction, LogEntry, SagaInstance, Status, TimedOut
+from saga_orchestrator.instance import Direction, LogEntry, SagaInstance, Status, TimedOut, UnreadableSaga
 from saga_orchestrator.messages import StartCheckout, checkout_of
 
 COLUMNS = """saga_id, start, created_at, status, step, reason, position, direction, awaiting, attempt, deadline,
@@ -86,9 +86,9 @@ def keep_requests(starts: Sequence[StartCheckout]) -> Write:
     return Write(KEEP_REQUESTS, (keys, [s.fingerprint for s in starts], [s.saga_id for s in starts]))
 
 
-async def find_sagas(pool: Pool, ids: Sequence[UUID]) -> list[SagaInstance]:
+async def find_sagas(pool: Pool, ids: Sequence[UUID]) -> list[SagaInstance | UnreadableSaga]:
     """The sagas with these ids."""
-    return [read(dict(row)) for row in await database.read(pool, LOAD, ids)]
+    return [read_if_possible(dict(row)) for row in await database.read(pool, LOAD, ids)]
 
 
 async def keep_definition(pool: Pool, definition: Saga) -> None:
@@ -112,12 +112,13 @@ async def count_standing(pool: Pool) -> list[tuple[str, int, Direction, int]]:
     rows = await pool.fetch(
         "select definition, position, direction, count(*) from sagas where status = 'RUNNING' group by 1, 2, 3"
     )
-    return [(row[0], row[1], Direction(row[2]), row[3]) for row in rows]
+    return [(row[0], row[1], Direction(row[2]), row[3]) for row in rows if row[2] in list(Direction)]
 
 
 async def find_ended(pool: Pool, ids: Sequence[UUID]) -> list[SagaInstance]:
-    """Those of these sagas that have ended."""
-    return [read(dict(row)) for row in await pool.fetch(f"{LOAD} and status <> 'RUNNING'", ids)]
+    """Those of these sagas that have ended and can be read."""
+    rows = await pool.fetch(f"{LOAD} and status <> 'RUNNING'", ids)
+    return [saga for row in rows if isinstance(saga := read_if_possible(dict(row)), SagaInstance)]
 
 
 async def find_log(pool: Pool, saga_id: UUID, before: int = AFTER_ALL) -> list[dict[str, Any]]:
@@ -177,3 +178,12 @@ def read(row: Mapping[str, Any]) -> SagaInstance:
     start = StartCheckout.model_validate_json(row["start"])
     enums = {"status": Status(row["status"]), "direction": Direction(row["direction"])}
     return SagaInstance(**{**row, **enums, "start": start})
+
+
+def read_if_possible(row: Mapping[str, Any]) -> SagaInstance | UnreadableSaga:
+    """The same, of a row that may be damaged or another version's: it keeps nobody from the others."""
+    try:
+        return read(row)
+    except ValueError as error:
+        why = f"cannot be read: {' '.join(str(error).split())}"
+        return UnreadableSaga(row["saga_id"], row["created_at"], row["status"], row["step"], why)

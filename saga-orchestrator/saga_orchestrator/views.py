@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from chassis.messages import Wire
-from saga_orchestrator.instance import SagaInstance, Status
+from saga_orchestrator.instance import SagaInstance, Status, UnreadableSaga
 from saga_orchestrator.messages import checkout_of
 
 
@@ -28,7 +28,7 @@ class EventView(Wire):
     at: datetime
     message_id: UUID
     causation_id: UUID | None
-    body: dict[str, Any]
+    body: Any
 
 
 class SagaView(CheckoutView):
@@ -38,6 +38,17 @@ class SagaView(CheckoutView):
     attempt: int
     deadline: datetime | None
     needs_attention: str | None
+    events: list[EventView]
+
+
+class UnreadableView(Wire):
+    """A saga that this version cannot read."""
+
+    saga_id: UUID
+    status: str
+    step: str
+    created_at: datetime
+    cannot_be_read: str
     events: list[EventView]
 
 
@@ -52,13 +63,23 @@ def standing(saga: SagaInstance) -> dict[str, Any]:
     }
 
 
-def view(saga: SagaInstance, events: list[dict[str, Any]]) -> SagaView:
+def view(saga: SagaInstance | UnreadableSaga, log: list[dict[str, Any]]) -> SagaView | UnreadableView:
     """The saga as GET /sagas/{id} shows it."""
+    events = [EventView(**entry) for entry in log]
+    if isinstance(saga, UnreadableSaga):
+        return UnreadableView(
+            saga_id=saga.saga_id,
+            status=saga.status,
+            step=saga.step,
+            created_at=saga.created_at,
+            cannot_be_read=saga.why,
+            events=events,
+        )
     return SagaView(
         **standing(saga),
         created_at=saga.created_at,
         attempt=saga.attempt,
         deadline=saga.deadline,
         needs_attention=saga.needs_attention,
-        events=[EventView(**event) for event in events],
+        events=events,
     )

@@ -48,4 +48,5 @@ async def fail_at_the_payment(batcher: Batcher[Checkout], start: StartCheckout) 
 
 async def stored(pool: Pool, start: StartCheckout) -> SagaInstance:
     (saga,) = await queries.find_sagas(pool, [start.saga_id])
+    assert isinstance(saga, SagaInstance)
     return saga
