@@ -45,9 +45,15 @@ class Wire:
         self._producer, self._consumer = producer, consumer
         self._seen: list[Any] = []
 
-    async def send(self, topic: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
+    async def send(
+        self,
+        topic: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        partition: int | None = None,
+    ) -> None:
         encoded = [(name, value.encode()) for name, value in (headers or {}).items()]
-        await self._producer.send_and_wait(topic, json.dumps(body).encode(), headers=encoded)
+        await self._producer.send_and_wait(topic, json.dumps(body).encode(), headers=encoded, partition=partition)
 
     async def send_raw(self, topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> None:
         """One copy to each partition."""
