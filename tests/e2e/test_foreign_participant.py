@@ -178,4 +178,5 @@ async def test_a_charge_of_no_amount_is_refused(wire: Wire, databases: Databases
         {"sagaId": saga_id, "orderId": order_id, "reason": "AMOUNT_MISSING"},
     )
     row = await databases.payment.fetchrow("select status, amount, reason from payments where order_id = $1", order_id)
-    assert row and tuple(row) == ("FAILED", None, "AMOUNT_MISSING")
+    assert row
+    assert tuple(row) == ("FAILED", None, "AMOUNT_MISSING")
