@@ -17,9 +17,11 @@ from chassis.kafka import BROKER_ERRORS, consumer, dead_part, partition_of, stop
 from chassis.loops import Backoff, background
 from chassis.membership import Membership
 from chassis.messages import Body, by_destination
+from chassis.positions import Positions
 from chassis.records import from_record
 from chassis.retries import Retries
 from chassis.settings import Settings
+from chassis.unreadable import Unreadable
 
 log = structlog.get_logger()
 
@@ -39,7 +41,9 @@ class Consumer:
         self._topics = [*self._reads, *retries.delays]
         self.kafka: AIOKafkaConsumer | None = None
         """The client, once it has joined its group."""
-        self._positions: dict[TopicPartition, int] = {}
+        self._positions = Positions()
+        self._unreadable = Unreadable(settings)
+        self._resting: set[TopicPartition] = set()
         self._committed_at = monotonic()
         self.progress_at = monotonic()
         """When a batch was last handled; `busy` while one is."""
@@ -49,8 +53,11 @@ class Consumer:
         self._membership = Membership(settings)
 
     async def health(self) -> bool | str:
-        """Whether it has joined its group; which topics are missing, if that is why not: then no other is read."""
-        return f"missing topics: {', '.join(self._missing)}" if self._missing else self.joined
+        """Whether it has joined its group; else all that does not work, and why."""
+        # While a topic that it reads is missing, no other is read either.
+        missing = [f"missing topics: {', '.join(self._missing)}"] if self._missing else []
+        faults = [*missing, *self._unreadable.faults(), *self._retries.faults()]
+        return "; ".join(faults) if faults else self.joined
 
     def will_read(self, topic: str, key: UUID) -> bool:
         """Whether a record of this topic with this key comes to this process, as the partitions are given out now."""
@@ -62,8 +69,11 @@ class Consumer:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Poll while the body runs; then commit what was handled and leave the group."""
-        async with background(consumer=self._run):
-            yield
+        try:
+            async with background(consumer=self._run):
+                yield
+        finally:
+            self._retries.close()
 
     async def _run(self) -> None:
         backoff = Backoff()
@@ -74,11 +84,12 @@ class Consumer:
                 kafka.subscribe(self._topics, listener=_Rebalances(self, kafka, membership))
                 async with asyncio.timeout(self._settings.kafka_start_seconds):
                     await kafka.start()
+                self._unreadable.watch(kafka)
                 self.kafka = kafka
                 self._missing = []
-                backoff.reset()
                 while True:
                     await self._poll(kafka)
+                    backoff.reset()
             except UnknownTopicOrPartitionError:
                 self._missing = [topic for topic in self._topics if kafka.partitions_for_topic(topic) is None]
                 log.error("topics are missing, nothing is read until kafka-init has made them", topics=self._missing)
@@ -87,25 +98,38 @@ class Consumer:
             finally:
                 self.kafka = None
                 self.busy = self.joined = False
-                await self.commit(kafka)
+                await self.give_up(kafka)
                 await stop(kafka, self._settings.kafka_stop_seconds)
             await backoff.pause()
 
     async def _poll(self, kafka: AIOKafkaConsumer) -> None:
         due = self._committed_at + self._settings.commit_every_seconds - monotonic()
-        wait_ms = int(max(due, 0) * 1000) + 1 if self._positions else self._settings.poll_wait_ms
+        wait_ms = int(max(due, 0) * 1000) + 1 if self._positions.changed else self._settings.poll_wait_ms
         polled = await kafka.getmany(timeout_ms=wait_ms)
         if not polled and (dead := dead_part(kafka, self._settings)):
             raise KafkaError(f"a part of aiokafka has died: {dead}")
+        self._unreadable.passed(polled)
         self.busy = bool(polled)
         polled = await self._without_early(kafka, polled)
         if polled:
             await self._handle([record for records in polled.values() for record in records])
-            self._positions |= {partition: records[-1].offset + 1 for partition, records in polled.items()}
+            for partition, records in polled.items():
+                self._positions.handled(partition, records[-1].offset + 1)
             self.progress_at = monotonic()
         self.busy = False
-        if self._positions and monotonic() - self._committed_at >= self._settings.commit_every_seconds:
+        self._rest(kafka)
+        if self._positions.changed and monotonic() - self._committed_at >= self._settings.commit_every_seconds:
             await self.commit(kafka)
+
+    def _rest(self, kafka: AIOKafkaConsumer) -> None:
+        """While too much waits to be parked, nothing more is read from where it came from."""
+        if self._retries.full:
+            full = kafka.assignment() & self._positions.holding
+            kafka.pause(*full)
+            self._resting |= full
+        elif self._resting:
+            kafka.resume(*self._resting & kafka.assignment())
+            self._resting.clear()
 
     async def _without_early(self, kafka: AIOKafkaConsumer, polled: Polled) -> Polled:
         """Put back the records of retry topics whose delay is not over; their partition rests until it is."""
@@ -132,21 +156,41 @@ class Consumer:
         crash_point("consumer.before_offset_commit", types)
 
     async def _take(self, record: ConsumerRecord) -> str:
-        """Have one record handled, or parked; the type of its message, if it is one."""
+        """Have one record handled, or begin to park it; the type of its message, if it is one."""
         name = ""
         try:
             message = from_record(record, self._reads)
             name = message.type
             await self._batcher.put(message)
         except Exception as error:
-            await self._retries.park(record, error)
+            self._hold(record, self._retries.park(record, error))
+        else:
+            self._retries.handled(record)
         return name
+
+    def _hold(self, record: ConsumerRecord, parked: "asyncio.Future[None]") -> None:
+        """Not past this record, until it is parked: nobody waits for it, and it is not lost."""
+        partition = TopicPartition(record.topic, record.partition)
+
+        def safe(done: "asyncio.Future[None]") -> None:
+            if not done.cancelled() and done.exception() is None:
+                self._positions.release(partition, record.offset)
+
+        self._positions.hold(partition, record.offset)
+        parked.add_done_callback(safe)
+
+    async def give_up(self, kafka: AIOKafkaConsumer) -> None:
+        """Commit what can be: the partitions are about to be somebody else's, or ours again from there on."""
+        await self._retries.settle(self._settings.relay_drain_seconds)
+        await self.commit(kafka)
+        self._positions.forget()
+        self._resting.clear()
+        self._unreadable.forget()
 
     async def commit(self, kafka: AIOKafkaConsumer) -> None:
         """Commit what was handled. A failure is harmless: the records come again and the inbox drops them."""
         assigned = kafka.assignment()
-        positions = {partition: offset for partition, offset in self._positions.items() if partition in assigned}
-        self._positions = {}
+        positions = {partition: offset for partition, offset in self._positions.take().items() if partition in assigned}
         self._committed_at = monotonic()
         if positions:
             try:
@@ -169,7 +213,7 @@ class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         if self._owner.kafka is not None:
-            await self._owner.commit(self._owner.kafka)
+            await self._owner.give_up(self._owner.kafka)
         await self._membership.before_joining(self._kafka)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 
 import structlog
@@ -96,3 +97,19 @@ class Reminder:
         self.said, self.at = reason, now + self.pause_seconds
         self.pause_seconds *= 2
         return True
+
+
+class NowAndThen:
+    """For what lasts: said at once, and then once in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._said: dict[Hashable, float] = {}
+
+    def due(self, what: Hashable) -> bool:
+        """Whether this is to be said now."""
+        now = monotonic()
+        due = now - self._said.get(what, -inf) >= self._seconds
+        if due:
+            self._said[what] = now
+        return due

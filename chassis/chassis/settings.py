@@ -144,6 +144,19 @@ class Settings(Environment):
     retry_delays_seconds: Annotated[dict[str, Duration], NoDecode, BeforeValidator(_decoded)] = Field(
         {"5s": 5, "30s": 30, "5m": 300}, description="last part of the retry topic's name -> its delay, shortest first"
     )
+    unparked_max_messages: Count = Field(
+        1_000, description="that no topic of failures takes; from then on the partitions they came from rest"
+    )
+    unparked_max_bytes: Count = Field(32 * 1024 * 1024, description="the same, counted by their size")
+    unparked_retry_seconds: Duration = Field(
+        5, description="the longest pause until a topic of failures is tried again"
+    )
+    parked_remembered_messages: Count = Field(
+        10_000, description="parked messages of which no second copy is parked while this process lives"
+    )
+    unreadable_retry_seconds: Duration = Field(
+        30, description="after so long a partition that could not be read is tried again"
+    )
     stuck_after_seconds: Duration = Field(60, description="a consumer with lag and without progress ends its process")
     stuck_check_seconds: Duration = 10.0
 

@@ -1,19 +1,25 @@
 """The ways out of a process: what the relay needs of one, and the one to Kafka."""
 
 import asyncio
-from typing import Any, Protocol
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Final, Protocol
 
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from chassis import kafka
 from chassis.loops import Backoff, wait_for
 from chassis.messages import Message
 from chassis.records import headers_of
+from chassis.refusals import REFUSALS
 from chassis.settings import Settings
 
 log = structlog.get_logger()
+
+LOOKS_FOR_A_TOPIC: Final = 3
+"""The first may have been under way before the topic was asked for."""
 
 
 class Transport(Protocol):
@@ -32,18 +38,28 @@ class Transport(Protocol):
 class KafkaTransport:
     """A producer that is rebuilt when it breaks; what it lost is still in the outbox."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, writes: Iterable[str] = ()) -> None:
         self._settings = settings
+        self._writes = set(writes)
         self._producer: AIOKafkaProducer | None = None
         self._ready = asyncio.Event()
         self._broken = asyncio.Event()
+        self._delivers = False
 
-    async def answers(self) -> bool:
-        """Whether the broker answers now."""
+    def will_write(self, topics: Iterable[str]) -> None:
+        """To these topics as well; without them this process does not work."""
+        self._writes.update(topics)
+
+    async def answers(self) -> bool | str:
+        """Whether the broker answers now; which of the topics that are written are missing."""
         try:
-            return self._producer is not None and bool(await self._producer.client.fetch_all_metadata())
+            if self._producer is None:
+                return False
+            there = (await self._producer.client.fetch_all_metadata()).topics()
         except kafka.BROKER_ERRORS:
             return False
+        missing = sorted(self._writes - there)
+        return f"missing topics: {', '.join(missing)}" if missing else True
 
     async def run(self) -> None:
         """Keep a working producer, for ever."""
@@ -59,14 +75,16 @@ class KafkaTransport:
                 await kafka.stop(producer, self._settings.kafka_stop_seconds)
                 await backoff.pause()
                 continue
-            backoff.reset()
-            self._producer = producer
+            self._producer, self._delivers = producer, False
             self._broken.clear()
             self._ready.set()
             while not self._broken.is_set() and not kafka.dead_part(producer, self._settings):
                 await wait_for(self._broken, self._settings.stuck_check_seconds)
             log.warning("the producer broke, building a new one")
             await self.close()
+            if self._delivers:
+                backoff.reset()
+            await backoff.pause()
 
     async def send(self, message: Message) -> "asyncio.Future[Any]":
         """Hand the message to the producer; the future is the broker's acknowledgement, from all replicas."""
@@ -80,20 +98,30 @@ class KafkaTransport:
         value: bytes,
         headers: list[tuple[str, bytes]],
         timestamp_ms: int | None = None,
+        *,
+        alone: bool = False,
     ) -> "asyncio.Future[Any]":
-        """The same for any record; without a timestamp it gets that of this process's clock."""
+        """The same for any record; without a timestamp it gets that of this process's clock.
+
+        `alone`: no other record shares its fate. `REFUSALS`: the broker will not take this one, and that is all.
+        """
         while (producer := self._producer) is None:
             await self._ready.wait()
         try:
             # aiokafka forgets whoever waits for metadata while it is stopped.
             async with asyncio.timeout(self._settings.kafka_send_seconds):
-                sent: asyncio.Future[Any] = await producer.send(
-                    topic, key=key, value=value, headers=headers, timestamp_ms=timestamp_ms
-                )
+                partition = kafka.choose_partition(key, await _partitions(producer, topic), ())
+                record = {"key": key, "value": value, "headers": headers}
+                if alone:
+                    batch = producer.create_batch()
+                    batch.append(**record, timestamp=timestamp_ms)
+                    sent: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
+                else:
+                    sent = await producer.send(topic, **record, partition=partition, timestamp_ms=timestamp_ms)
         except kafka.BROKER_ERRORS as error:
             self._check(producer, error)
             raise
-        sent.add_done_callback(lambda done: self._check(producer, done.cancelled() or done.exception()))
+        sent.add_done_callback(partial(self._landed, producer, TopicPartition(topic, partition)))
         return sent
 
     async def close(self) -> None:
@@ -103,8 +131,31 @@ class KafkaTransport:
         if producer is not None:
             await kafka.stop(producer, self._settings.kafka_stop_seconds)
 
-    def _check(self, producer: AIOKafkaProducer, error: object) -> None:
+    def _landed(self, producer: AIOKafkaProducer, partition: TopicPartition, sent: "asyncio.Future[Any]") -> None:
+        error = None if sent.cancelled() else sent.exception()
+        if isinstance(error, REFUSALS):
+            # aiokafka goes on counting as if the broker had it: every later record would be out of order.
+            producer._txn_manager.increment_sequence_number(partition, -1)
+        elif error:
+            self._check(producer, error)
+        else:
+            self._delivers = True
+
+    def _check(self, producer: AIOKafkaProducer, error: BaseException) -> None:
         """An error that is not worth a retry may have killed the sender inside the producer; a full buffer has not."""
-        harmless = getattr(error, "retriable", False) or isinstance(error, KafkaTimeoutError | TimeoutError)
-        if isinstance(error, Exception) and not harmless and producer is self._producer:
+        harmless = getattr(error, "retriable", False) or isinstance(error, (KafkaTimeoutError, TimeoutError, *REFUSALS))
+        if not harmless and producer is self._producer:
             self._broken.set()
+
+
+async def _partitions(producer: AIOKafkaProducer, topic: str) -> list[int]:
+    """Those of a topic. aiokafka would wait for a missing one, and with it whoever sends to another."""
+    client = producer.client
+    for _ in range(LOOKS_FOR_A_TOPIC):
+        if found := client.cluster.partitions_for_topic(topic):
+            return sorted(found)
+        if topic in client.cluster.unauthorized_topics:
+            raise TopicAuthorizationFailedError(topic)
+        client.add_topic(topic)
+        await client.force_metadata_update()
+    raise UnknownTopicOrPartitionError(topic)

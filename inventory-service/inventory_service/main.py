@@ -27,7 +27,7 @@ from inventory_service.settings import Settings
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Everything that lives as long as the process, outermost first: the innermost stops first."""
     async with database.connect(settings, files("inventory_service") / "migrations") as pool:
-        kafka = KafkaTransport(settings)
+        kafka = KafkaTransport(settings, [body.destination for body in SENDS])
         relay = Relay(pool, settings, SENDS, kafka)
         batcher = Batcher(pool, Reservations(settings.inventory_failure_rate), settings, SENDS, relay.publish)
         consumer = Consumer(batcher, settings, READS, Retries(kafka, pool, settings))

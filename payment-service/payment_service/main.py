@@ -27,7 +27,7 @@ from payment_service.settings import Settings
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Everything that lives as long as the process, outermost first: the innermost stops first."""
     async with database.connect(settings, files("payment_service") / "migrations") as pool:
-        kafka = KafkaTransport(settings)
+        kafka = KafkaTransport(settings, [body.destination for body in SENDS])
         relay = Relay(pool, settings, SENDS, kafka)
         batcher = Batcher(pool, Payments(settings.payment_failure_rate), settings, SENDS, relay.publish)
         consumer = Consumer(batcher, settings, READS, Retries(kafka, pool, settings))

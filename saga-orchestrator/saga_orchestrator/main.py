@@ -35,10 +35,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with database.connect(settings, files("saga_orchestrator") / "migrations") as pool:
         definitions = Definitions(CHECKOUT.scaled(settings.step_timeout_scale), pool)
         await definitions.start()
-        kafka = KafkaTransport(settings)
+        by_http = CreateOrder.destination
+        kafka = KafkaTransport(settings, {body.destination for body in SENDS} - {by_http})
         # The replies of this client go to the batcher, whose messages go to the relay, which calls the client.
         orders = OrderClient(settings, submit=lambda reply: batcher.put(reply))
-        relay = Relay(pool, settings, SENDS, kafka, {CreateOrder.destination: orders})
+        relay = Relay(pool, settings, SENDS, kafka, {by_http: orders})
         waiters = Waiters(pool, settings)
 
         def committed(rows: list[Checkout]) -> None:

@@ -20,7 +20,7 @@ async def counting(settings: Settings, wired: Bodies, decider: Counters | None =
     """Wired as the services are."""
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(database.connect(settings, MIGRATIONS))
-        kafka = KafkaTransport(settings)
+        kafka = KafkaTransport(settings, [wired.added.destination])
         relay = Relay(pool, settings, [wired.added], kafka)
         batcher: Batcher[Counter] = Batcher(
             pool, decider or Counters(wired.added), settings, [wired.added], relay.publish

@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
+from chassis.copies import LONGEST_HEADER
 from chassis.database import Pool
 from chassis.messages import Message
 from chassis.records import header_texts
-from chassis.retries import LONGEST_HEADER
 from chassis.settings import Settings
 from tests.integration.counters import Add, Bodies, add, total
 from tests.integration.counting import counting
