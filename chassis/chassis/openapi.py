@@ -16,9 +16,9 @@ def request_body(model: type[BaseModel], *, many: bool = False) -> dict[str, Any
 
 
 BODY_PROBLEMS = {
-    400: "the body is not JSON",
+    400: "the body is not JSON, or has a key twice in one object",
     413: "the body is too large",
-    415: "the body is not application/json",
+    415: "the body is not application/json, or has a Content-Encoding",
     422: "some values are wrong",
     503: "the queue is full, or the database is away and may have accepted it: repeat with the same id or key",
 }

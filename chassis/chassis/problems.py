@@ -31,10 +31,17 @@ class Problem(BaseModel):
 class Refused(ChassisError):
     """Ends a request with a problem; `errors` names the fields that are wrong."""
 
-    def __init__(self, status: HTTPStatus, detail: str, errors: list[dict[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        errors: list[dict[str, str]] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         self.status = status
         self.detail = detail
         self.errors = errors
+        self.headers = headers
 
 
 def problem_response(
@@ -65,9 +72,11 @@ def problem_of(request: Request, error: Exception) -> Response:
     """The answer to a request that ended so."""
     match error:
         case Refused():
-            return problem_response(error.status, error.detail, error.errors)
+            return problem_response(error.status, error.detail, error.errors, error.headers)
         case RequestValidationError():
             return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, WRONG_VALUES, _fields(error))
+        case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
+            return _other_method(request, error)
         case HTTPException():
             return problem_response(error.status_code, str(error.detail), headers=dict(error.headers or {}))
         case Overloaded() | Unavailable():
@@ -84,6 +93,15 @@ def problem_of(request: Request, error: Exception) -> Response:
         return problem_of(request, Unavailable("the database is away"))
     log.error("a request failed unexpectedly", path=request.url.path, exc_info=error)
     return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error; the service's log says more")
+
+
+def _other_method(request: Request, error: HTTPException) -> Response:
+    """The 405, or what OPTIONS wants to know."""
+    methods = (error.headers or {}).get("Allow", "").replace("GET", "GET, HEAD")
+    headers = {"Allow": f"{methods}, OPTIONS"}
+    if request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+    return problem_response(error.status_code, str(error.detail), headers=headers)
 
 
 def _fields(error: ValidationError | RequestValidationError) -> list[dict[str, str]]:

@@ -53,7 +53,8 @@ def routes(batcher: Batcher[Checkout], settings: Settings) -> APIRouter:
             raise Refused(HTTPStatus.FORBIDDEN, "operator actions are off: start the orchestrator with OPERATOR_TOKEN")
         wanted = f"Bearer {settings.operator_token}".encode()
         if not hmac.compare_digest(request.headers.get("authorization", "").encode("latin-1"), wanted):
-            raise Refused(HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer and the operator token")
+            detail = "send Authorization: Bearer and the operator token"
+            raise Refused(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
 
     router = APIRouter(dependencies=[Depends(authorize)], tags=["operator"])
 

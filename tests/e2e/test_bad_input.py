@@ -1,5 +1,6 @@
 """Whatever is sent, the answer is a problem in the 4xx range, no row is written and no internals are shown."""
 
+import gzip
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -131,6 +132,22 @@ async def test_another_content_type_is_refused(url: str, content_type: str | Non
     headers = {"Content-Type": content_type} if content_type else {}
 
     assert_problem(await http.post(url, content=body(fields()), headers=headers), 415)
+
+
+@both
+async def test_an_encoded_body_is_refused(url: str, http: httpx.AsyncClient) -> None:
+    headers = {**JSON, "Content-Encoding": "gzip"}
+
+    assert_problem(await http.post(url, content=gzip.compress(body(fields()).encode()), headers=headers), 415)
+
+
+@both
+async def test_an_amount_that_is_given_twice_is_refused(url: str, http: httpx.AsyncClient) -> None:
+    content = body({"totalAmount": "1", **fields()}).replace("{", '{"totalAmount": 1, ', 1)
+    answer = await http.post(url, content=content, headers=JSON)
+
+    assert_problem(answer, 400)
+    assert "totalAmount" in answer.json()["detail"]
 
 
 @both
