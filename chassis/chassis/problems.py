@@ -75,10 +75,8 @@ def problem_of(request: Request, error: Exception) -> Response:
             return problem_response(error.status, error.detail, error.errors, error.headers)
         case RequestValidationError():
             return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, WRONG_VALUES, _fields(error))
-        case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
-            return _other_method(request, error)
         case HTTPException():
-            return problem_response(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+            return _problem_of_router(request, error)
         case Overloaded() | Unavailable():
             detail = f"{error}; try again, with the same id or key"
             later = {"Retry-After": RETRY_AFTER_SECONDS}
@@ -95,12 +93,13 @@ def problem_of(request: Request, error: Exception) -> Response:
     return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error; the service's log says more")
 
 
-def _other_method(request: Request, error: HTTPException) -> Response:
-    """The 405, or what OPTIONS wants to know."""
-    methods = (error.headers or {}).get("Allow", "").replace("GET", "GET, HEAD")
-    headers = {"Allow": f"{methods}, OPTIONS"}
-    if request.method == "OPTIONS":
-        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+def _problem_of_router(request: Request, error: HTTPException) -> Response:
+    """No such path, or another method: then OPTIONS is answered with those that there are."""
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = headers["Allow"].replace("GET", "GET, HEAD") + ", OPTIONS"
+        if request.method == "OPTIONS":
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
     return problem_response(error.status_code, str(error.detail), headers=headers)
 
 
