@@ -12,6 +12,8 @@ override CHAOS := $(or $(strip $(CHAOS)),$(if $(LONG),long,whole))
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS VIRTUAL_ENV
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_DRY_RUN PIP_IGNORE_INSTALLED PIP_NO_BINARY PIP_CONSTRAINT
 export PIP_USER := 0
+# The same on every machine; in the locale C no Python before 3.13 starts below a folder with an umlaut.
+export LC_ALL := C.UTF-8
 PACKAGES := chassis order-service payment-service inventory-service saga-orchestrator kafka-init
 BIN := .venv/bin
 STAMP := .venv/.ready
