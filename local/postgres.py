@@ -64,7 +64,7 @@ def _program(instance: Instance, database: Database) -> Program:
 def description(instance: Instance) -> str:
     """What is run here and what is not, for the console."""
     here = [postgres_binaries.description()] if own() else []
-    there = [f"{d.name} at {instance.psql(d)}, as {d.variables['PGHOST']} says" for d in DATABASES if d.given]
+    there = [f"{d.name} by `{instance.psql(d)}`, as {_said(d)} say" for d in DATABASES if d.given]
     return "; ".join(here + there)
 
 
@@ -74,9 +74,12 @@ async def require_answer(instance: Instance, database: Database) -> None:
         await answers_sql(instance, database)()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Problem(
-            f"Cannot log in to the {database.name} that {', '.join(database.variables.values())} name "
-            f"(`{instance.psql(database)}`): {error!r}. Unset them, and a Postgres is started here."
+            f"Cannot log in to the {database.name} of {_said(database)} (`{instance.psql(database)}`): {error!r}. Unset them, and a Postgres is started here."
         ) from None
+
+
+def _said(database: Database) -> str:
+    return ", ".join(variable for name, variable in database.variables.items() if name in database.given)
 
 
 def prepare(instance: Instance) -> None:
