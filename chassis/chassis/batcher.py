@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic
 
-import asyncpg
 import structlog
 
 from chassis.database import Pool
 from chassis.decider import Decider, Row
 from chassis.errors import Overloaded, Unavailable
-from chassis.faults import INFRASTRUCTURE_ERRORS, Fault, fault_of, reason_of
+from chassis.faults import DOUBTFUL, INFRASTRUCTURE_ERRORS, fault_of, most_failures, reason_of
 from chassis.loops import Backoff
 from chassis.messages import Body, Message
 from chassis.settings import Settings
@@ -124,7 +123,7 @@ class Batcher(Generic[Row]):
             except Exception as error:
                 if reload:  # a first failure may be memory's: it is decided again on what is stored
                     failures[type(error)] += 1
-                most = self._most_failures(error, len(batch), others_work)
+                most = most_failures(error, len(batch), others_work, self._settings)
                 if most is None:
                     await self._wait(batch, error)
                 elif failures[type(error)] >= most:
@@ -132,25 +131,6 @@ class Batcher(Generic[Row]):
             else:
                 self._deliver(batch, results)
             reload = True
-
-    def _most_failures(self, error: Exception, messages: int, others_work: bool) -> int | None:
-        """How often a batch may fail so before it is divided; None: it waits, as nobody's message is at fault."""
-        match error:
-            case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
-                return self._settings.race_tries  # another process was faster, which is nobody's fault but ends
-            case asyncpg.UniqueViolationError():
-                return self._settings.conflict_tries
-            case asyncpg.QueryCanceledError() if messages > 1:
-                return 0  # too much for the statement timeout
-            case asyncpg.LockNotAvailableError() if "tuple" in (error.context or ""):
-                return 0  # somebody holds a row, not a table: halving finds out whose, and that message fails alone
-        match fault_of(error):
-            case Fault.EVERYBODYS:
-                return None
-            case Fault.LIKELY_EVERYBODYS if messages == 1 and not others_work:
-                return None  # until another comes and works
-            case _:
-                return 1
 
     async def _wait(self, batch: list[Waiting[Row]], error: Exception) -> None:
         """The database cannot be used: whoever can come back is told so, the others are next when it can."""
@@ -173,7 +153,7 @@ class Batcher(Generic[Row]):
         if len(batch) == 1:
             _fail(batch[0], error)
             return
-        if fault_of(error) in (Fault.LIKELY_EVERYBODYS, Fault.UNCLEAR) and not others_work:
+        if fault_of(error) in DOUBTFUL and not others_work:
             others_work = await self._one_works(batch)
             if not others_work:
                 await self._wait(batch, error)

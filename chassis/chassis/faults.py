@@ -5,6 +5,7 @@ from enum import Enum, auto
 import asyncpg
 
 from chassis.errors import CannotConnect
+from chassis.settings import Settings
 
 INFRASTRUCTURE_ERRORS = (
     OSError,
@@ -35,6 +36,8 @@ BY_CLASS = (
     | dict.fromkeys(("08", "0B", "25", "26", "28", "2D", "3D", "3F", "40", "53", "57", "58", "F0"), Fault.EVERYBODYS)
 )
 """By the first two characters of the SQLSTATE (appendix A of Postgres's manual); others are `UNCLEAR`."""
+DOUBTFUL = (Fault.LIKELY_EVERYBODYS, Fault.UNCLEAR)
+"""Which it is, another message of the same batch shows."""
 ON_ANOTHER_SERVER = ("25", "28", "3D", "3F", "42", "57P")
 """What may be well on another connection: the server was demoted or is going, a name leads elsewhere now."""
 
@@ -46,6 +49,29 @@ def fault_of(error: BaseException) -> Fault:
     if isinstance(error, asyncpg.PostgresError):
         return BY_CLASS.get((error.sqlstate or "")[:2], Fault.UNCLEAR)
     return Fault.EVERYBODYS if isinstance(error, INFRASTRUCTURE_ERRORS) else Fault.OWN
+
+
+def most_failures(error: BaseException, messages: int, others_work: bool, settings: Settings) -> int | None:
+    """How often a batch of so many may fail so before it is divided; None: it waits, as nobody's message is at fault.
+
+    `others_work`: messages that were in the same batch have been handled meanwhile.
+    """
+    match error:
+        case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
+            return settings.race_tries  # another process was faster, which is nobody's fault but ends
+        case asyncpg.UniqueViolationError():
+            return settings.conflict_tries
+        case asyncpg.QueryCanceledError() if messages > 1:
+            return 0  # too much for the statement timeout
+        case asyncpg.LockNotAvailableError() if "tuple" in (error.context or ""):
+            return 0  # somebody holds a row, not a table: halving finds out whose, and that message fails alone
+    match fault_of(error):
+        case Fault.EVERYBODYS:
+            return None
+        case Fault.LIKELY_EVERYBODYS if messages == 1 and not others_work:
+            return None  # until another comes and works
+        case _:
+            return 1
 
 
 def is_elsewhere(error: BaseException) -> bool:

@@ -23,6 +23,7 @@ from chassis.loops import Backoff, NowAndThen
 from chassis.refusals import UNFIT
 from chassis.settings import Settings
 from chassis.transport import KafkaTransport
+from chassis.trouble import Trouble
 
 log = structlog.get_logger()
 
@@ -61,6 +62,7 @@ class Retries:
         """The parked ones too."""
         self._waiting: set[Parking] = set()
         self._loud = NowAndThen(settings.trouble_said_seconds)
+        self._trouble = Trouble(pool, settings, "the clock of retries")
 
     @property
     def full(self) -> bool:
@@ -80,9 +82,10 @@ class Retries:
             try:
                 now: int = await self._pool.fetchval(NOW_MS)
             except INFRASTRUCTURE_ERRORS as error:
-                log.warning("cannot read the clock yet, the database is away", error=repr(error))
+                await self._trouble.met(error)
                 await backoff.pause()
             else:
+                self._trouble.over()
                 return now
 
     def park(self, record: ConsumerRecord, error: BaseException) -> "asyncio.Future[None]":

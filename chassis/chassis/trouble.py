@@ -1,12 +1,12 @@
 """What keeps a loop from its work on the database: said once, loudly, instead of at every try."""
 
-from collections.abc import Callable
 from time import monotonic
 
 import structlog
 
 from chassis.database import Pool
 from chassis.faults import is_elsewhere, reason_of
+from chassis.loops import NowAndThen
 from chassis.settings import Settings
 
 log = structlog.get_logger()
@@ -18,28 +18,25 @@ FADES_SECONDS = 10
 class Trouble:
     """Why one kind of work waits: in the log when that begins or changes, now and then, and when it is over."""
 
-    def __init__(self, pool: Pool, settings: Settings, work: str, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, pool: Pool, settings: Settings, work: str) -> None:
         self._pool = pool
         self._every_seconds = settings.trouble_said_seconds
+        self._loud = NowAndThen(self._every_seconds)
         self._work = work
-        self._clock = clock
         self._reason: str | None = None
         self._began = self._met = 0.0
-        self._said: dict[str, float] = {}
-        """When each reason was said; two that alternate are said no more often."""
 
     @property
     def reason(self) -> str | None:
         """Why its work cannot be done, if it was tried lately."""
-        return self._reason if self._clock() - self._met < FADES_SECONDS else None
+        return self._reason if monotonic() - self._met < FADES_SECONDS else None
 
     async def met(self, error: BaseException) -> None:
         """It could not be done; the next try is on new connections if the old ones may lead to the wrong server."""
-        now, reason = self._clock(), reason_of(error)
+        now, reason = monotonic(), reason_of(error)
         if self._reason is None:
-            self._began, self._said = now, {}
-        if now - self._said.get(reason, -self._every_seconds) >= self._every_seconds:
-            self._said[reason] = now
+            self._began, self._loud = now, NowAndThen(self._every_seconds)
+        if self._loud.due(reason):
             log.error("the database cannot be used, this waits", work=self._work, reason=reason, **self._lasted(now))
         self._reason, self._met = reason, now
         if is_elsewhere(error):
@@ -48,7 +45,7 @@ class Trouble:
     def over(self) -> None:
         """It could be done."""
         if self._reason is not None:
-            now = self._clock()
+            now = monotonic()
             log.warning("the database can be used again", work=self._work, reason=self._reason, **self._lasted(now))
             self._reason = None
 

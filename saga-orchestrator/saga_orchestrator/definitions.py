@@ -9,7 +9,8 @@ import structlog
 
 from chassis.database import Pool
 from chassis.errors import ChassisError
-from chassis.faults import INFRASTRUCTURE_ERRORS
+from chassis.faults import INFRASTRUCTURE_ERRORS, reason_of
+from chassis.loops import NowAndThen
 from saga_orchestrator import queries
 from saga_orchestrator.definition import Saga
 from saga_orchestrator.instance import Direction, SagaInstance
@@ -17,6 +18,7 @@ from saga_orchestrator.instance import Direction, SagaInstance
 log = structlog.get_logger()
 
 REREAD_SECONDS = 1
+SAID_SECONDS = 60
 MISSING = "which the list of this version does not have"
 Steps: TypeAlias = Sequence[Mapping[str, Any]]
 """A list as it is stored: `Step.described` of each step."""
@@ -52,13 +54,15 @@ class Definitions:
 
     async def run(self) -> None:
         """For ever: read the lists again when a saga has come whose list is not known, as a newer version's."""
+        loud = NowAndThen(SAID_SECONDS)
         while True:
             await self._unknown.wait()
             try:
                 self._stored = await queries.find_definitions(self._pool)
                 self._unknown.clear()
             except INFRASTRUCTURE_ERRORS as error:
-                log.warning("cannot read the lists of steps now", error=repr(error))
+                if loud.due(reason_of(error)):
+                    log.warning("cannot read the lists of steps now", reason=reason_of(error))
             await asyncio.sleep(REREAD_SECONDS)
 
     def here(self, saga: SagaInstance) -> SagaInstance:
