@@ -158,6 +158,11 @@ async def test_a_table_that_somebody_holds_is_asked_for_again_and_others_are_not
 
             await eventually(queues)
             assert await numbers(other) == [1]  # behind it, and in time
+
+            async def said() -> None:
+                assert log
+
+            await eventually(said)
             assert not applying.done()
         await applying
     assert log[0]["waits_for"] == "a table that 0002_second.sql changes"
