@@ -50,6 +50,7 @@ def main(
     options = Options(
         databases=addresses(stack.port_offset),
         kafka_broker=kafka_broker or kafka.for_clients(stack),
+        kafka_prefix=kafka.prefix(),
         only=invariants,
         recovery_seconds=recovery_seconds,
         settle_seconds=settle_seconds,

@@ -23,6 +23,7 @@ class Options:
     quiesced: bool = False
     strict: bool = False
     history: Path | None = None
+    kafka_prefix: str = ""
 
 
 @dataclass(frozen=True)

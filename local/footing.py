@@ -7,15 +7,20 @@ from typing import Any
 from local import kafka
 from local.instance import DATABASES, Instance
 
-OWN = ("KAFKA_BROKER", *(variable for database in DATABASES for variable in database.variables.values()))
-"""By these variables the caller gives a Kafka or a database of his own."""
+OWN = (
+    "KAFKA_BROKER",
+    "KAFKA_PREFIX",
+    *(variable for database in DATABASES for variable in database.variables.values()),
+)
+"""By these variables the caller gives a Kafka or a database of his own, or shares that Kafka with other stacks."""
 
 
 def given(instance: Instance) -> dict[str, str]:
     """Those of `OWN` that count."""
     broker = kafka.given_broker(instance)
     said = {d.variables[name]: value for d in DATABASES for name, value in d.given.items()}
-    return said | ({"KAFKA_BROKER": broker} if broker else {})
+    kafkas = {"KAFKA_BROKER": broker or "", "KAFKA_PREFIX": kafka.prefix()}
+    return said | {name: value for name, value in kafkas.items() if value}
 
 
 def has_changed(instance: Instance) -> bool:

@@ -32,6 +32,11 @@ def given_broker(instance: Instance) -> str | None:
     return None if broker in (_own_address(instance), _read(_stand_in_address(instance))) else broker
 
 
+def prefix() -> str:
+    """KAFKA_PREFIX: what topics and groups begin with on the broker."""
+    return os.environ.get("KAFKA_PREFIX", "").strip()
+
+
 @cache
 def has_java() -> bool:
     """Also false where `java` is only a stub that offers to install it."""

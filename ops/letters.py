@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 
 from chassis.records import body_of, count_in, header_texts, saga_id_of, uuid_of
 from kafka_init.topics import declared_topics
+from local import kafka
 from local.problem import Problem
 
 SUFFIX: Final = ".dlq"
@@ -88,6 +89,7 @@ class DeadLetters:
     def __init__(
         self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, kinds: Sequence[str], since: datetime | None
     ) -> None:
+        self._prefix = kafka.prefix()
         self._consumer = consumer
         self._producer = producer
         self._kinds = kinds
@@ -119,7 +121,7 @@ class DeadLetters:
 
     async def at(self, place: Place) -> Letter:
         """The letter at this place; `Problem` if there is none."""
-        partition = TopicPartition(place.topic, place.partition)
+        partition = TopicPartition(self._prefix + place.topic, place.partition)
         if partition in await self._partitions():
             async for record in self._read({partition: place.offset}, {partition: place.offset + 1}):
                 if letter := _letter(record):
@@ -130,14 +132,14 @@ class DeadLetters:
         """Send it to its original topic under its own message id; return when the broker has it."""
         headers = {name: letter.headers[name] for name in KEPT if name in letter.headers}
         headers["redrives"] = str(letter.redrives + 1)
-        await self._producer.send_and_wait(letter.topic, body, key=letter.key, headers=_encoded(headers))
+        await self._producer.send_and_wait(self._prefix + letter.topic, body, key=letter.key, headers=_encoded(headers))
 
     async def mark(self, letter: Letter, ending: str, by: str, why: str) -> None:
         """Write what became of a letter behind it, in its own partition."""
         place, now = letter.place, datetime.now(UTC).isoformat(timespec="milliseconds")
         headers = {ending: f"{place.topic}/{place.partition}/{place.offset}", "by": by, "why": why, "at": now}
         await self._producer.send_and_wait(
-            place.topic, b"", key=letter.key, partition=place.partition, headers=_encoded(headers)
+            self._prefix + place.topic, b"", key=letter.key, partition=place.partition, headers=_encoded(headers)
         )
 
     async def _records(self) -> AsyncIterator[ConsumerRecord]:
@@ -159,7 +161,8 @@ class DeadLetters:
 
     async def _partitions(self) -> list[TopicPartition]:
         there = await self._consumer.topics()
-        topics = [name for name in declared_topics() if any(kind in name for kind in self._kinds) and name in there]
+        meant = [name for name in declared_topics() if any(kind in name for kind in self._kinds)]
+        topics = [self._prefix + name for name in meant if self._prefix + name in there]
         return [TopicPartition(name, p) for name in topics for p in await self._producer.partitions_for(name)]
 
     async def _read(
@@ -175,6 +178,7 @@ class DeadLetters:
                 polled = await self._consumer.getmany(timeout_ms=500)
                 for record in polled.get(partition, ()):
                     if record.offset < end:
+                        record.topic = record.topic.removeprefix(self._prefix)
                         yield record
 
 

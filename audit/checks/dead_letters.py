@@ -11,7 +11,6 @@ from aiokafka.errors import KafkaError
 import inventory_service.messages as inventory
 import payment_service.messages as payment
 import saga_orchestrator.messages as orchestrator
-from audit.databases import Connection
 from audit.look import Look
 from audit.report import Finding, Verdict
 from chassis import inbox
@@ -37,9 +36,11 @@ async def open_letters(look: Look, verdict: Verdict) -> None:
     try:
         await asyncio.wait_for(consumer.start(), TIMEOUT_SECONDS)
         existing = await consumer.topics()
-        for service, topic in look.options.dead_letters.items():
+        prefix = look.options.kafka_prefix
+        for service, name in look.options.dead_letters.items():
+            topic = prefix + name
             if topic in existing:
-                await _look_into(consumer, topic, service, look.snapshots.by_service[service], verdict)
+                await _look_into(consumer, topic, service, look, verdict)
             else:
                 verdict.notes.append(f"topic {topic} does not exist")
     except (KafkaError, OSError, TimeoutError) as error:
@@ -48,14 +49,13 @@ async def open_letters(look: Look, verdict: Verdict) -> None:
         await consumer.stop()
 
 
-async def _look_into(
-    consumer: AIOKafkaConsumer, topic: str, service: str, database: Connection, verdict: Verdict
-) -> None:
+async def _look_into(consumer: AIOKafkaConsumer, topic: str, service: str, look: Look, verdict: Verdict) -> None:
+    database, prefix = look.snapshots.by_service[service], look.options.kafka_prefix
     letters: dict[str, tuple[Message | None, Finding]] = {}
     async for record in _records(consumer, topic):
-        place, headers = _place(f"{record.topic}/{record.partition}/{record.offset}"), header_texts(record)
+        place, headers = _place(f"{record.topic}/{record.partition}/{record.offset}", prefix), header_texts(record)
         if named := [headers[marker] for marker in MARKERS if marker in headers]:
-            letters.pop(_place(named[0]), None)
+            letters.pop(_place(named[0], prefix), None)
         else:
             verdict.looked += 1
             letters[place] = _message(record, service), _finding(place, record, headers)
@@ -76,9 +76,9 @@ def _is_handled(message: Message | None, handled: Mapping[UUID, int | None]) -> 
     return message is not None and inbox.entries([message], handled)[0].id in handled
 
 
-def _place(text: str) -> str:
+def _place(text: str, prefix: str) -> str:
     """A place as `dlq list` shows it; a marker names it with the topic's suffix."""
-    return text.replace(".dlq/", "/")
+    return text.removeprefix(prefix).replace(".dlq/", "/")
 
 
 def _finding(place: str, record: ConsumerRecord, headers: Mapping[str, str]) -> Finding:

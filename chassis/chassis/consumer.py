@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from chassis.batcher import Batcher
 from chassis.crash import crash_point
 from chassis.decider import Row
-from chassis.kafka import BROKER_ERRORS, consumer, dead_part, partition_of, stop
+from chassis.kafka import BROKER_ERRORS, Polled, consumer, dead_part, ours, partition_of, stop
 from chassis.loops import Backoff, background
 from chassis.membership import Membership
 from chassis.messages import Body, by_destination
@@ -24,8 +24,6 @@ from chassis.settings import Settings
 from chassis.unreadable import Unreadable
 
 log = structlog.get_logger()
-
-Polled = dict[TopicPartition, list[ConsumerRecord]]
 
 
 class Consumer:
@@ -38,7 +36,9 @@ class Consumer:
         self._settings = settings
         self._reads = by_destination(reads)
         self._retries = retries
-        self._topics = [*self._reads, *retries.delays]
+        self._prefix = settings.kafka_prefix
+        self._topics = [self._prefix + topic for topic in (*self._reads, *retries.delays)]
+        self._delays = {self._prefix + topic: seconds for topic, seconds in retries.delays.items()}
         self.kafka: AIOKafkaConsumer | None = None
         """The client, once it has joined its group."""
         self._positions = Positions()
@@ -61,6 +61,7 @@ class Consumer:
 
     def will_read(self, topic: str, key: UUID) -> bool:
         """Whether a record of this topic with this key comes to this process, as the partitions are given out now."""
+        topic = self._prefix + topic
         partitions = self.kafka.partitions_for_topic(topic) if self.kafka else None
         if self.kafka is None or not partitions:
             return False
@@ -105,7 +106,7 @@ class Consumer:
     async def _poll(self, kafka: AIOKafkaConsumer) -> None:
         due = self._committed_at + self._settings.commit_every_seconds - monotonic()
         wait_ms = int(max(due, 0) * 1000) + 1 if self._positions.changed else self._settings.poll_wait_ms
-        polled = await kafka.getmany(timeout_ms=wait_ms)
+        polled = ours(await kafka.getmany(timeout_ms=wait_ms), self._settings)
         if not polled and (dead := dead_part(kafka, self._settings)):
             raise KafkaError(f"a part of aiokafka has died: {dead}")
         self._unreadable.passed(polled)
@@ -133,11 +134,11 @@ class Consumer:
 
     async def _without_early(self, kafka: AIOKafkaConsumer, polled: Polled) -> Polled:
         """Put back the records of retry topics whose delay is not over; their partition rests until it is."""
-        delayed = {partition for partition in polled if partition.topic in self._retries.delays}
+        delayed = {partition for partition in polled if partition.topic in self._delays}
         now_ms = await self._retries.now_ms() if delayed else 0
         due = {partition: records for partition, records in polled.items() if partition not in delayed}
         for partition in delayed & kafka.assignment():
-            records, delay_ms = polled[partition], self._retries.delays[partition.topic] * 1000
+            records, delay_ms = polled[partition], self._delays[partition.topic] * 1000
             rest_ms = [record.timestamp + delay_ms - now_ms for record in records]
             # Stamped in the future, so by no clock of ours: it goes first, or it would hold up all behind it.
             rest_ms = [0 if rest > delay_ms else rest for rest in rest_ms]

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from zlib import crc32
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from chassis.assignor import NotingRange
@@ -24,8 +24,18 @@ BROKER_ERRORS = (KafkaError, OSError, RuntimeError)
 PART_STOP_SECONDS = 1
 """For each part of a client whose own `stop` has left it running."""
 
+Polled = dict[TopicPartition, list[ConsumerRecord]]
+
 _heard_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 """When each client has last been told which brokers and topics there are."""
+
+
+def ours(polled: Polled, settings: Settings) -> Polled:
+    """What the broker gave, each record with its topic as the code knows it; the partitions keep the broker's names."""
+    if settings.kafka_prefix:
+        for record in (record for records in polled.values() for record in records):
+            record.topic = record.topic.removeprefix(settings.kafka_prefix)
+    return polled
 
 
 def partition_of(key: UUID, partitions: int) -> int:

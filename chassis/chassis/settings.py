@@ -37,9 +37,16 @@ def _origins(given: Any) -> Any:
     return origins
 
 
+def _prefix(given: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", given):
+        raise ValueError("should be at most 100 letters, digits, dots, underscores and hyphens, as Kafka has it")
+    return given
+
+
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_level)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Brokers = Annotated[str, AfterValidator(_brokers)]
+TopicPrefix = Annotated[str, AfterValidator(_prefix)]
 Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """In the unit that the field's name ends with."""
 Count = Annotated[int, Field(gt=0)]
@@ -122,6 +129,9 @@ class Settings(Environment):
     memory_max_rows: int = Field(5_000, ge=0, description="rows that a process remembers having written")
 
     kafka_broker: Brokers = "127.0.0.1:9092"
+    kafka_prefix: TopicPrefix = Field(
+        "", description="what every topic and group begins with on the broker, the same for all that belongs together"
+    )
     kafka_session_timeout_ms: Count = 6_000
     kafka_metadata_max_age_ms: Count = Field(
         5_000, description="how soon a new partition is read and written; less than a saga waits for a reply"
@@ -180,4 +190,4 @@ class Settings(Environment):
     @property
     def kafka_group(self) -> str:
         """The consumer group of all replicas."""
-        return self.service
+        return self.kafka_prefix + self.service

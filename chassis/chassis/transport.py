@@ -58,7 +58,7 @@ class KafkaTransport:
             there = (await self._producer.client.fetch_all_metadata()).topics()
         except kafka.BROKER_ERRORS:
             return False
-        missing = sorted(self._writes - there)
+        missing = sorted({self._settings.kafka_prefix + topic for topic in self._writes} - there)
         return f"missing topics: {', '.join(missing)}" if missing else True
 
     async def run(self) -> None:
@@ -105,6 +105,7 @@ class KafkaTransport:
 
         `alone`: no other record shares its fate. `REFUSALS`: the broker will not take this one, and that is all.
         """
+        topic = self._settings.kafka_prefix + topic
         while (producer := self._producer) is None:
             await self._ready.wait()
         try:

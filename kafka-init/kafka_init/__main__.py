@@ -1,4 +1,4 @@
-"""Creates the topics that the broker does not have yet. Run it as often as you like."""
+"""Creates the topics that the broker does not have yet, and mends the others. Run it as often as you like."""
 
 import asyncio
 import logging
@@ -9,8 +9,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from chassis.environment import settings_or_exit
+from kafka_init.differences import TopicsError
 from kafka_init.settings import Settings
-from kafka_init.topics import TopicsError, create_missing_topics
+from kafka_init.topics import create_missing_topics
 
 logger = logging.getLogger("kafka_init")
 
@@ -20,7 +21,7 @@ async def try_once(settings: Settings) -> list[str]:
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_broker, request_timeout_ms=10_000)
     try:
         await admin.start()
-        return await create_missing_topics(admin)
+        return await create_missing_topics(admin, settings.kafka_prefix)
     finally:
         await admin.close()
 

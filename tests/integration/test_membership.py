@@ -6,16 +6,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from structlog.testing import capture_logs
 
 from chassis import kafka
 from chassis.consumer import Consumer
 from chassis.database import Pool
+from chassis.records import header_texts
 from chassis.settings import Settings
 from tests.integration.counters import Bodies, add, total
 from tests.integration.counting import counting
-from tests.integration.topics import committed, write
+from tests.integration.deciders import RecordsKeys
+from tests.integration.topics import committed, listening, write
 from tests.support.eventually import eventually
 
 
@@ -109,3 +111,30 @@ async def assert_counted(pool: Pool, keys: list[object]) -> None:
 async def assert_all_committed(admin: AIOKafkaAdminClient, group: str, topic: str, records: int) -> None:
     offsets = [await committed(admin, group, topic, partition) or 0 for partition in (0, 1)]
     assert sum(offsets) == records
+
+
+async def test_two_stacks_on_one_broker_with_different_prefixes_do_not_see_each_other(
+    pool: Pool, settings: Settings, wired: Bodies, admin: AIOKafkaAdminClient
+) -> None:
+    """Each reads, answers, parks and commits under names of its own; code and headers know them without."""
+    first, second = (settings.model_copy(update={"kafka_prefix": f"{name}."}) for name in ("first", "second"))
+    service, topic, message, poison = settings.service, wired.add.destination, add(5), b"junk"
+    names = [*wired.topics, f"{service}.dlq", *(f"{service}.retry.{name}" for name in settings.retry_delays_seconds)]
+    own = [f"{prefix}.{name}" for prefix in ("first", "second") for name in names]
+    await admin.create_topics([NewTopic(name, 1, 1) for name in own])
+    deciders = RecordsKeys(wired.added), RecordsKeys(wired.added)
+    async with counting(first, wired, deciders[0]), counting(second, wired, deciders[1]):
+        await write(f"first.{topic}", message, poison)
+        await write(f"second.{topic}", other_message := add(7))
+        async with listening(f"first.{wired.added.destination}", f"first.{service}.dlq") as listener:
+            found = {record.topic: record for record in await listener.records(2)}
+        await eventually(lambda: assert_committed(admin, f"first.{service}", f"first.{topic}", 2))
+        await eventually(lambda: assert_committed(admin, f"second.{service}", f"second.{topic}", 1))
+        assert found[f"first.{wired.added.destination}"].key == str(message.key).encode()
+        assert header_texts(found[f"first.{service}.dlq"])["original-topic"] == topic
+    assert [decider.keys for decider in deciders] == [{message.key}, {other_message.key}]
+    await admin.delete_topics(own)
+
+
+async def assert_committed(admin: AIOKafkaAdminClient, group: str, topic: str, wanted: int) -> None:
+    assert await committed(admin, group, topic) == wanted
