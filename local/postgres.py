@@ -74,7 +74,8 @@ async def require_answer(instance: Instance, database: Database) -> None:
         await answers_sql(instance, database)()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Problem(
-            f"Cannot log in to the {database.name} of {_said(database)} (`{instance.psql(database)}`): {error!r}. Unset them, and a Postgres is started here."
+            f"Cannot log in to the {database.name} of {_said(database)} (`{instance.psql(database)}`): {error!r}. "
+            "Unset these variables, and a Postgres is started here."
         ) from None
 
 
