@@ -1,7 +1,7 @@
 """One saga's log, replayed through the engine: what it says, and where it contradicts the stored row."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -12,7 +12,8 @@ from audit.lists import Lists, body_of
 from chassis.errors import Hopeless
 from chassis.messages import Message
 from saga_orchestrator.definition import Saga
-from saga_orchestrator.instance import Kind, LogEntry, SagaInstance
+from saga_orchestrator.instance import Kind, LogEntry, SagaInstance, UnreadableSaga
+from saga_orchestrator.queries import read_if_possible
 from saga_orchestrator.saga import IllegalTransition, decide
 
 Row: TypeAlias = "Mapping[str, Any] | asyncpg.Record"
@@ -56,8 +57,15 @@ async def shapes_of(connection: Connection, saga_ids: Sequence[UUID]) -> dict[UU
         ):
             logs[entry["saga_id"]].append(entry)
         for row in await connection.fetch("select * from sagas where saga_id = any($1)", some):
-            shapes[row["saga_id"]] = shape(row, logs[row["saga_id"]], lists)
+            found = shape(row, logs[row["saga_id"]], lists)
+            shapes[row["saga_id"]] = replace(found, faults=(*_unreadable(row), *found.faults))
     return shapes
+
+
+def _unreadable(row: Row) -> Iterator[str]:
+    read = read_if_possible({field.name: row[field.name] for field in fields(SagaInstance)})
+    if isinstance(read, UnreadableSaga):
+        yield f"its row {read.why}"
 
 
 def shape(row: Row, log: Sequence[Row], lists: Lists) -> Shape:
@@ -70,10 +78,13 @@ def _faults(row: Row, log: Sequence[Row], lists: Lists) -> Iterator[str]:
     """Fold `decide` over the log, then compare; the first difference is the fault."""
     try:
         saga = _fold(log, lists)
-    except (IllegalTransition, Hopeless, ValueError) as error:
+    except (IllegalTransition, Hopeless, ValueError, LookupError) as error:
         yield f"its log cannot have happened: {error}"
         return
-    if saga and saga.definition != row["definition"]:
+    if saga is None:
+        yield "it has no log"
+        return
+    if saga.definition != row["definition"]:
         saga = lists.moved(saga, lists.of(row["definition"])) or saga
     for name in COMPARED:
         if row[name] != getattr(saga, name):

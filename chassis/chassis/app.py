@@ -18,6 +18,7 @@ from chassis import logs, problems
 from chassis.connection import bounded
 from chassis.edge import Application
 from chassis.errors import ChassisError
+from chassis.faults import INFRASTRUCTURE_ERRORS, reason_of
 from chassis.settings import Settings
 
 log = structlog.get_logger()
@@ -50,8 +51,8 @@ def _saying_why_not(lifespan: Lifespan) -> Lifespan:
                     await stack.enter_async_context(lifespan(app))
             except asyncio.CancelledError:
                 log.warning("told to end before it had started")
-            except ChassisError as error:
-                log.critical("cannot start", error=str(error))
+            except (ChassisError, *INFRASTRUCTURE_ERRORS) as error:
+                log.critical("cannot start", error=reason_of(error))
                 signal.raise_signal(signal.SIGTERM)  # to uvicorn, which ends without a word about it
             except Exception as error:
                 log.critical("cannot start", error=repr(error))

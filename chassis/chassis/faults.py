@@ -4,7 +4,7 @@ from enum import Enum, auto
 
 import asyncpg
 
-from chassis.errors import CannotConnect
+from chassis.errors import ChassisError
 from chassis.settings import Settings
 
 INFRASTRUCTURE_ERRORS = (
@@ -85,6 +85,6 @@ def reason_of(error: BaseException) -> str:
     text = text.partition("\n")[0]
     if isinstance(error, asyncpg.PostgresError):
         return f"{text} ({error.sqlstate})"
-    if isinstance(error, CannotConnect):
+    if isinstance(error, ChassisError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -9,12 +9,17 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from audit import books
+from audit.databases import Address, snapshot
+from audit.replay import shapes_of
 from chassis import problems
 from chassis.database import Pool
 from chassis.errors import Unreadable
 from chassis.loops import background
 from chassis.messages import Message
 from chassis.settings import Settings as ChassisSettings
+from ops.explain.reading import reading
+from ops.explain.timeline import timeline
 from saga_orchestrator import api, dashboard, operator
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.deadlines import Deadlines
@@ -126,6 +131,23 @@ async def test_deadlines_and_waiting_callers_of_others_are_looked_after(shop: Sh
                     await tell(other, OrderRejected(saga_id=shop.good.saga_id, reason="no"))
                 async with asyncio.timeout(30):
                     assert (await ended).step == "ORDER_REJECTED"
+
+
+async def test_the_auditor_and_explain_name_it_and_go_on(shop: Shop) -> None:
+    database = shop.settings
+    where = Address(database.pghost, database.pgport, database.pguser, database.pgpassword, database.pgdatabase)
+    async with snapshot(where) as connection:
+        shapes = await shapes_of(connection, [shop.good.saga_id, shop.bad.saga_id])
+        sql = books.SAGAS.format(sagas="", entries="", asked=books.ASKED)
+        assert len(await connection.fetch(sql)) == 2
+    assert shapes[shop.good.saga_id].faults == ()
+    assert "cannot be read" in shapes[shop.bad.saga_id].faults[0]
+    async with reading([where] * 4) as databases:
+        row = await databases.saga(shop.bad.saga_id)
+        log = await databases.log(row)
+    assert row is not None
+    assert "cannot be read" in row["cannot_be_read"]
+    assert len(list(timeline(log, row["created_at"]))) == 2
 
 
 async def test_an_answer_that_another_version_gave_is_given_again_from_the_row(

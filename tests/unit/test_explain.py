@@ -60,6 +60,13 @@ def test_a_saga_of_another_list_is_said_to_stand_where_this_one_has_no_step() ->
     assert (stopped(found), list(choices(found))) == (None, [])
 
 
+def test_a_saga_whose_row_cannot_be_read_is_said_to_be_one() -> None:
+    found = facts(AT_PAYMENT, saga={"place": None, "status": "PAUSED", "cannot_be_read": "cannot be read: why"})
+    assert "PAUSED at ORDER_CREATED" in told(found)
+    assert "its row cannot be read: why. Its messages fail until it can be read" in told(found)
+    assert why_unknown(found) == "the row of its saga cannot be read"
+
+
 def test_what_is_awaited_is_said_with_its_try_and_what_follows() -> None:
     waiting = told(facts(AT_PAYMENT))
     assert "waits for the reply of payment-service to ChargePayment" in waiting
