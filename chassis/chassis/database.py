@@ -1,18 +1,19 @@
 """A pool with timeouts on everything, on a server that takes writes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from time import monotonic
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from chassis import login, migrations
+from chassis.errors import Unreadable
 from chassis.faults import INFRASTRUCTURE_ERRORS, Fault, fault_of, reason_of
 from chassis.login import login_of
 from chassis.loops import Backoff, Reminder
@@ -22,6 +23,8 @@ log = structlog.get_logger()
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+Row = TypeVar("Row")
 
 READ_SECONDS = 2
 """For a look at the database, a free connection included: whoever asks can ask again."""
@@ -33,6 +36,15 @@ async def read(pool: Pool, sql: str, *args: object) -> list[asyncpg.Record]:
     """The rows of a query that somebody waits for; `TimeoutError` if they cannot be had in time."""
     async with asyncio.timeout(READ_SECONDS):
         return await pool.fetch(sql, *args)
+
+
+def understood(read: Callable[[Mapping[str, Any]], Row], record: Mapping[str, Any]) -> Row:
+    """The row that a record is; `Unreadable` if it is damaged, or another version's."""
+    try:
+        return read(record)
+    except (ValueError, TypeError, LookupError) as error:
+        key = next(iter(record.values()))
+        raise Unreadable(f"the row {key} cannot be read: {' '.join(str(error).split())}") from error
 
 
 async def require_writes(pool: Pool) -> None:

@@ -17,7 +17,7 @@ from chassis.clock import DatabaseClock
 from chassis.crash import crash_point
 from chassis.database import Connection, Pool
 from chassis.decider import Decider, Row
-from chassis.errors import ChassisError, Unreadable
+from chassis.errors import ChassisError
 from chassis.inbox import Entry
 from chassis.memory import Memory
 from chassis.messages import Body, Command, Message, by_type
@@ -138,10 +138,7 @@ class UnitOfWork(Generic[Row]):
         return Known(rows, records[0]["now"], entries, handled, await self._answered(connection, duplicates))
 
     def _read(self, record: Any) -> tuple[UUID, Row]:
-        try:
-            return record[KEY], self._decider.read(dict(islice(record.items(), KEY, None)))
-        except (ValueError, TypeError, LookupError) as error:
-            raise Unreadable(f"the row {record[KEY]} cannot be read: {error}") from error
+        return record[KEY], database.understood(self._decider.read, dict(islice(record.items(), KEY, None)))
 
     async def _answered(self, connection: Connection, duplicates: Mapping[UUID, Message]) -> Outgoing:
         """Duplicates: a command with the answers that it once caused, an event with nothing.

@@ -38,7 +38,7 @@ def save(reservations: list[Reservation]) -> Write:
 async def find_reservation(pool: Pool, order_id: UUID) -> Reservation | None:
     """The reservation of this order."""
     rows = await database.read(pool, LOAD, [order_id])
-    return read(dict(rows[0])) if rows else None
+    return database.understood(read, dict(rows[0])) if rows else None
 
 
 def read(row: Mapping[str, Any]) -> Reservation:

@@ -38,7 +38,7 @@ def save(orders: list[Order]) -> Write:
 async def find_order(pool: Pool, order_id: UUID) -> Order | None:
     """The order with this id."""
     rows = await database.read(pool, LOAD, [order_id])
-    return read(dict(rows[0])) if rows else None
+    return database.understood(read, dict(rows[0])) if rows else None
 
 
 def read(row: Mapping[str, Any]) -> Order:

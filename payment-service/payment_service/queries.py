@@ -39,7 +39,7 @@ def save(payments: list[Payment]) -> Write:
 async def find_payment(pool: Pool, order_id: UUID) -> Payment | None:
     """The payment of this order."""
     rows = await database.read(pool, LOAD, [order_id])
-    return read(dict(rows[0])) if rows else None
+    return database.understood(read, dict(rows[0])) if rows else None
 
 
 def read(row: Mapping[str, Any]) -> Payment:

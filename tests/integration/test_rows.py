@@ -13,6 +13,7 @@ import pytest
 
 from chassis import database
 from chassis.database import Pool
+from chassis.errors import Unreadable
 from chassis.settings import Settings
 from chassis.writes import save
 from inventory_service import queries as inventory
@@ -109,6 +110,14 @@ async def test_a_row_that_another_process_has_changed_is_a_conflict(table: Table
 async def test_a_status_that_nobody_knows_is_refused(table: Table) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await table.save(replace(table.row, status="PERHAPS"))
+
+
+async def test_a_row_of_another_version_is_named(table: Table) -> None:
+    await table.save(table.row)
+    await table.pool.execute(f"alter table {table.name} drop constraint {table.name}_status_check")
+    await table.pool.execute(f"update {table.name} set status = 'PERHAPS'")
+    with pytest.raises(Unreadable, match=f"the row {ORDER} cannot be read: 'PERHAPS' is not a valid Status"):
+        await table.find()
 
 
 ORDERS, PAYMENTS, _ = CASES
