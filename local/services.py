@@ -25,13 +25,16 @@ def _program(instance: Instance, service: Service, replica: int, kafka_broker: s
         ports=(instance.port(service, replica),),
         ready=answers_http(instance.url(service, replica)),
         directory=ROOT,
-        environment=_settings(service) | instance.service_environment(service, replica, kafka_broker),
+        environment=_settings(service, replica) | instance.service_environment(service, replica, kafka_broker),
     )
 
 
-def _settings(service: Service) -> dict[str, str]:
-    """Every setting found in the caller's environment that is not blank."""
-    return {name: os.environ[found] for name in sorted(setting_names(service)) if (found := _variable(service, name))}
+def _settings(service: Service, replica: int) -> dict[str, str]:
+    """Every setting found in the caller's environment that is not blank; no two replicas are the same INSTANCE."""
+    told = {name: os.environ[found] for name in sorted(setting_names(service)) if (found := _variable(service, name))}
+    if replica and (shared := told.get("INSTANCE")):
+        told["INSTANCE"] = f"{shared}-{replica + 1}"
+    return told
 
 
 def _variable(service: Service, name: str) -> str | None:

@@ -56,7 +56,7 @@ def consumer(settings: Settings, client_id: str = "", *, static: bool = True) ->
         isolation_level="read_committed",  # what a foreign sender has taken back never happened
         session_timeout_ms=settings.kafka_session_timeout_ms,
         heartbeat_interval_ms=settings.kafka_session_timeout_ms // 4,
-        rebalance_timeout_ms=settings.kafka_request_timeout_ms - 1_000,  # other members wait for a busy one
+        rebalance_timeout_ms=settings.kafka_request_timeout_ms * 9 // 10,  # other members wait for a busy one
         request_timeout_ms=settings.kafka_request_timeout_ms,
         max_poll_records=settings.batch_max_messages,
         metadata_max_age_ms=settings.kafka_metadata_max_age_ms,

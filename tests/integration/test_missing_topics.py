@@ -19,7 +19,7 @@ async def test_a_service_says_which_topic_is_missing_until_there_is_one(
 ) -> None:
     delays = settings.retry_delays_seconds | {"forgotten": 0.1}
     forgotten = f"{settings.service}.retry.forgotten"
-    hasty = settings.model_copy(update={"retry_delays_seconds": delays, "kafka_request_timeout_ms": 1_000})
+    hasty = settings.model_copy(update={"retry_delays_seconds": delays, "kafka_request_timeout_ms": 1_500})
     app, message = FastAPI(), add(5)
     await write(wired.add.destination, message)
     with capture_logs() as log:
