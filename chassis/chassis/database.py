@@ -62,7 +62,8 @@ async def connect(settings: Settings, migration_folder: Traversable) -> AsyncIte
     async with asyncpg.create_pool(
         **login_of(settings),
         connect=login.connect,
-        min_size=1,
+        min_size=0,  # else asyncpg restores the last connection by itself, with a traceback for each time it cannot
+        init_size=1,
         max_size=settings.pool_size,
         reset=_keep_session,
         timeout=settings.pool_acquire_seconds,
