@@ -33,7 +33,7 @@ TALLY := .local/tally
 $(shell [ "$$(cat $(STAMP) 2>&1)" = "$$(pwd -P)" ] || rm -f $(STAMP))
 
 .PHONY: help setup demo up down status logs clean check bench test chaos test-unit test-integration test-e2e audit lock diagram
-.PHONY: dlq explain republish test-one-by-one test-gate test-variants test-scenarios test-chaos bench-textbook bench-levers bench-gate bench-growth bench-scale bench-docs
+.PHONY: dlq explain republish test-one-by-one test-gate test-variants test-scenarios test-chaos test-browser bench-textbook bench-levers bench-gate bench-growth bench-scale bench-docs
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
@@ -83,12 +83,12 @@ test: $(STAMP) ## run every test; the stacks that they need are their own
 	@$(LOCAL) --instance test needs-kafka
 	@mkdir -p .local && rm -f $(TALLY)
 	@export TALLY=$(TALLY) PYTEST_ADDOPTS="-p tests.support.tally $${PYTEST_ADDOPTS-}"; \
-		$(MAKE) test-one-by-one && $(MAKE) -j 2 test-scenarios test-chaos && ended=0 || ended=$$?; \
+		$(MAKE) test-one-by-one && $(MAKE) -j 2 test-scenarios test-chaos test-browser && ended=0 || ended=$$?; \
 		$(PY) -m tests.support.tally $$SECONDS; exit $$ended
 
 test-one-by-one: test-unit test-integration test-gate test-variants
 
-# These two mostly wait, so they do it at the same time.
+# These mostly wait, so they do it at the same time.
 test-scenarios: $(STAMP)
 	@$(TEST_STACK) $(PYTEST) tests/ops tests/e2e
 
@@ -105,6 +105,10 @@ test-unit: $(STAMP) ## run the tests that need nothing
 
 test-integration: $(STAMP) ## run the tests that need Postgres and Kafka, which are started for them
 	@$(TEST_STACK) --only-infra $(PYTEST) -n 2 tests/integration tests/audit
+
+test-browser: $(STAMP) ## check the dashboard's script in a real browser (CHROMIUM=its program), where there is one
+	@if command -v $(CHROMIUM) > /dev/null; then CHROMIUM=$(CHROMIUM) $(PYTEST) tests/browser; \
+		else echo "tests/browser was not run: there is no $(CHROMIUM) here"; fi
 
 test-e2e: $(STAMP) ## run the scenarios against the stack that runs (PORT_OFFSET, STACK_KIND=compose: another one)
 	@$(PYTEST) tests/e2e

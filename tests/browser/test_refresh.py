@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from saga_orchestrator.pages import HEADERS, page
 from tests.browser.chromium import Browser, Connection, chromium
 from tests.support.eventually import eventually
 
-BINARY = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or "chromium"
+BINARY = os.environ.get("CHROMIUM", "chromium")
 FAULTS = ("hangs", "breaks off", "is another page", "is an error", "is none")
 
 

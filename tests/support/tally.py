@@ -17,6 +17,7 @@ RUNS = (
     "tests/variants/test_floor.py",
     "tests/ops tests/e2e",
     "tests/chaos",
+    "tests/browser",
 )
 """Of `make test`, by what each is told to run."""
 BEGAN = time.monotonic()
