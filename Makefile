@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 # A variable that is there but blank is as good as none, here as in the services.
 override PYTHON := $(or $(strip $(PYTHON)),python3)
+override CHROMIUM := $(or $(strip $(CHROMIUM)),chromium)
 override REPLICAS := $(or $(strip $(REPLICAS)),1)
 override CHAOS := $(or $(strip $(CHAOS)),$(if $(LONG),long,whole))
 # What somebody's shell says of other projects: it would send the packages, or look for ours, somewhere else.
