@@ -7,18 +7,18 @@ from time import monotonic
 from uuid import UUID
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from chassis.batcher import Batcher
-from chassis.crash import crash_point
 from chassis.decider import Row
+from chassis.delays import Delays
+from chassis.intake import Intake
 from chassis.kafka import BROKER_ERRORS, Polled, consumer, dead_part, ours, partition_of, stop
 from chassis.loops import Backoff, background
 from chassis.membership import Membership
 from chassis.messages import Body, by_destination
 from chassis.positions import Positions
-from chassis.records import from_record
 from chassis.retries import Retries
 from chassis.settings import Settings
 from chassis.unreadable import Unreadable
@@ -32,16 +32,15 @@ class Consumer:
     def __init__(
         self, batcher: Batcher[Row], settings: Settings, reads: Iterable[type[Body]], retries: Retries
     ) -> None:
-        self._batcher = batcher
         self._settings = settings
-        self._reads = by_destination(reads)
         self._retries = retries
         self._prefix = settings.kafka_prefix
-        self._topics = [self._prefix + topic for topic in (*self._reads, *retries.delays)]
-        self._delays = {self._prefix + topic: seconds for topic, seconds in retries.delays.items()}
+        self._delays = Delays(retries, settings)
+        self._positions = Positions()
+        self._intake = Intake(batcher, by_destination(reads), retries, self._positions)
+        self._topics = [self._prefix + topic for topic in (*by_destination(reads), *retries.delays)]
         self.kafka: AIOKafkaConsumer | None = None
         """The client, once it has joined its group."""
-        self._positions = Positions()
         self._unreadable = Unreadable(settings)
         self._resting: set[TopicPartition] = set()
         self._committed_at = monotonic()
@@ -51,6 +50,7 @@ class Consumer:
         self.joined = False
         self._missing: list[str] = []
         self._membership = Membership(settings)
+        self._backoff = Backoff()
 
     async def health(self) -> bool | str:
         """Whether it has joined its group; else all that does not work, and why."""
@@ -77,7 +77,6 @@ class Consumer:
             self._retries.close()
 
     async def _run(self) -> None:
-        backoff = Backoff()
         while True:
             membership = self._membership
             kafka = consumer(self._settings, membership.client_id, static=membership.instance is not None)
@@ -90,7 +89,7 @@ class Consumer:
                 self._missing = []
                 while True:
                     await self._poll(kafka)
-                    backoff.reset()
+                    self._backoff.reset()
             except UnknownTopicOrPartitionError:
                 self._missing = [topic for topic in self._topics if kafka.partitions_for_topic(topic) is None]
                 log.error("topics are missing, nothing is read until kafka-init has made them", topics=self._missing)
@@ -101,7 +100,7 @@ class Consumer:
                 self.busy = self.joined = False
                 await self.give_up(kafka)
                 await stop(kafka, self._settings.kafka_stop_seconds)
-            await backoff.pause()
+            await self._backoff.pause()
 
     async def _poll(self, kafka: AIOKafkaConsumer) -> None:
         due = self._committed_at + self._settings.commit_every_seconds - monotonic()
@@ -111,9 +110,9 @@ class Consumer:
             raise KafkaError(f"a part of aiokafka has died: {dead}")
         self._unreadable.passed(polled)
         self.busy = bool(polled)
-        polled = await self._without_early(kafka, polled)
+        polled = await self._delays.without_early(kafka, polled)
         if polled:
-            await self._handle([record for records in polled.values() for record in records])
+            await self._handle(polled)
             for partition, records in polled.items():
                 self._positions.handled(partition, records[-1].offset + 1)
             self.progress_at = monotonic()
@@ -121,6 +120,9 @@ class Consumer:
         self._rest(kafka)
         if self._positions.changed and monotonic() - self._committed_at >= self._settings.commit_every_seconds:
             await self.commit(kafka)
+
+    async def _handle(self, polled: Polled) -> None:
+        await self._intake.handle(polled)
 
     def _rest(self, kafka: AIOKafkaConsumer) -> None:
         """While too much waits to be parked, nothing more is read from where it came from."""
@@ -131,54 +133,6 @@ class Consumer:
         elif self._resting:
             kafka.resume(*self._resting & kafka.assignment())
             self._resting.clear()
-
-    async def _without_early(self, kafka: AIOKafkaConsumer, polled: Polled) -> Polled:
-        """Put back the records of retry topics whose delay is not over; their partition rests until it is."""
-        delayed = {partition for partition in polled if partition.topic in self._delays}
-        now_ms = await self._retries.now_ms() if delayed else 0
-        due = {partition: records for partition, records in polled.items() if partition not in delayed}
-        for partition in delayed & kafka.assignment():
-            records, delay_ms = polled[partition], self._delays[partition.topic] * 1000
-            rest_ms = [record.timestamp + delay_ms - now_ms for record in records]
-            # Stamped in the future, so by no clock of ours: it goes first, or it would hold up all behind it.
-            rest_ms = [0 if rest > delay_ms else rest for rest in rest_ms]
-            ready = next((i for i, rest in enumerate(rest_ms) if rest > 0), len(records))
-            if ready < len(records):
-                kafka.seek(partition, records[ready].offset)
-                kafka.pause(partition)
-                asyncio.get_running_loop().call_later(rest_ms[ready] / 1000, _resume, kafka, partition)
-            if ready:
-                due[partition] = records[:ready]
-        return due
-
-    async def _handle(self, records: list[ConsumerRecord]) -> None:
-        # At once: parked one after the other, a flood of poison would hold up the good messages behind it.
-        types = await asyncio.gather(*(self._take(record) for record in records))
-        crash_point("consumer.before_offset_commit", types)
-
-    async def _take(self, record: ConsumerRecord) -> str:
-        """Have one record handled, or begin to park it; the type of its message, if it is one."""
-        name = ""
-        try:
-            message = from_record(record, self._reads)
-            name = message.type
-            await self._batcher.put(message)
-        except Exception as error:
-            self._hold(record, self._retries.park(record, error))
-        else:
-            self._retries.handled(record)
-        return name
-
-    def _hold(self, record: ConsumerRecord, parked: "asyncio.Future[None]") -> None:
-        """Not past this record, until it is parked: nobody waits for it, and it is not lost."""
-        partition = TopicPartition(record.topic, record.partition)
-
-        def safe(done: "asyncio.Future[None]") -> None:
-            if not done.cancelled() and done.exception() is None:
-                self._positions.release(partition, record.offset)
-
-        self._positions.hold(partition, record.offset)
-        parked.add_done_callback(safe)
 
     async def give_up(self, kafka: AIOKafkaConsumer) -> None:
         """Commit what can be: the partitions are about to be somebody else's, or ours again from there on."""
@@ -199,11 +153,6 @@ class Consumer:
                     await kafka.commit(positions)
             except (*BROKER_ERRORS, TimeoutError) as error:
                 log.warning("offsets not committed, records will come again", error=repr(error))
-
-
-def _resume(kafka: AIOKafkaConsumer, partition: TopicPartition) -> None:
-    if partition in kafka.assignment():
-        kafka.resume(partition)
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -45,6 +45,7 @@ class KafkaTransport:
         self._ready = asyncio.Event()
         self._broken = asyncio.Event()
         self._delivers = False
+        self._backoff = Backoff()
 
     def will_write(self, topics: Iterable[str]) -> None:
         """To these topics as well; without them this process does not work."""
@@ -63,7 +64,6 @@ class KafkaTransport:
 
     async def run(self) -> None:
         """Keep a working producer, for ever."""
-        backoff = Backoff()
         while True:
             producer = kafka.producer(self._settings)
             try:
@@ -73,7 +73,7 @@ class KafkaTransport:
             except kafka.BROKER_ERRORS as error:
                 log.warning("waiting for the broker", broker=self._settings.kafka_broker, error=repr(error))
                 await kafka.stop(producer, self._settings.kafka_stop_seconds)
-                await backoff.pause()
+                await self._backoff.pause()
                 continue
             self._producer, self._delivers = producer, False
             self._broken.clear()
@@ -83,8 +83,8 @@ class KafkaTransport:
             log.warning("the producer broke, building a new one")
             await self.close()
             if self._delivers:
-                backoff.reset()
-            await backoff.pause()
+                self._backoff.reset()
+            await self._backoff.pause()
 
     async def send(self, message: Message) -> "asyncio.Future[Any]":
         """Hand the message to the producer; the future is the broker's acknowledgement, from all replicas."""

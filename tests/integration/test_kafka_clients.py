@@ -6,18 +6,22 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from aiokafka.structs import BrokerMetadata
 
 from chassis import kafka
+from chassis.batcher import Batcher
+from chassis.consumer import Consumer
 from chassis.database import Pool
 from chassis.loops import background
 from chassis.messages import Message
+from chassis.retries import Retries
 from chassis.settings import Settings
 from chassis.transport import KafkaTransport
 from local.instance import Instance
 from tests.chaos.proxy import Proxy, Way
-from tests.integration.counters import Bodies, add, total
+from tests.integration.counters import Bodies, Counter, Counters, add, total
 from tests.integration.counting import counting
 from tests.integration.topics import write
 from tests.support.eventually import eventually
@@ -145,3 +149,24 @@ async def move_away(client: Any) -> None:
 
 async def assert_total(pool: Pool, message: Message, wanted: int) -> None:
     assert await total(pool, message.key) == wanted
+
+
+class FailsAtItsFirstPoll(Consumer):
+    """Though it started well."""
+
+    async def _poll(self, kafka: AIOKafkaConsumer) -> None:
+        raise KafkaError("no poll works")
+
+
+async def test_a_consumer_that_fails_at_its_first_poll_starts_over_less_and_less_often(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    batcher: Batcher[Counter] = Batcher(pool, Counters(wired.added), settings)
+    retries = Retries(KafkaTransport(settings), pool, settings)
+    consumer = FailsAtItsFirstPoll(batcher, settings, [wired.add], retries)
+
+    async def assert_tried_again() -> None:
+        assert consumer._backoff.tries >= 3
+
+    async with consumer.running():
+        await eventually(assert_tried_again)

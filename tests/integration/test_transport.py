@@ -5,7 +5,15 @@ import struct
 from uuid import uuid4
 
 import pytest
-from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, RequestTimedOutError
+from aiokafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    RequestTimedOutError,
+    UnknownTopicOrPartitionError,
+)
 
 from chassis.kafka import BROKER_ERRORS
 from chassis.loops import background
@@ -64,23 +72,60 @@ async def test_a_producer_that_heard_of_no_broker_is_given_up_for_another(settin
         await eventually(assert_another_came)
 
 
-async def test_a_record_that_the_broker_refuses_keeps_no_later_one_from_being_sent(
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "with others"])
+async def test_a_record_that_the_broker_refuses_keeps_no_later_one_from_being_sent_and_costs_no_producer(
+    settings: Settings, wired: Bodies, alone: bool
+) -> None:
+    """aiokafka goes on counting as if the broker had it: every record behind it would be out of order."""
+    transport, topic = KafkaTransport(settings), wired.added.destination
+    async with background(transport=transport.run):
+        await (await transport.produce(topic, None, b"short", []))
+        producer = transport._producer
+        for _ in range(2):
+            sent = await transport.produce(topic, None, TOO_LONG, [], alone=alone)
+            behind = [await transport.produce(topic, None, b"short", []) for _ in range(2)]
+            with pytest.raises(MessageSizeTooLargeError):
+                await sent
+            await asyncio.gather(*behind)
+        assert transport._producer is producer
+        assert not transport._broken.is_set()
+    await transport.close()
+
+
+@pytest.mark.parametrize("error", [OutOfOrderSequenceNumber(), ProducerFenced(), KafkaError("dead")], ids=repr)
+async def test_a_producer_that_has_broken_is_given_up_and_each_time_a_little_later(
+    settings: Settings, error: Exception
+) -> None:
+    transport = KafkaTransport(settings)
+    async with background(transport=transport.run):
+        for tries in (1, 2):
+            await eventually(lambda: assert_ready(transport))
+            broken = transport._producer
+            assert broken
+            transport._check(broken, error)
+
+            async def assert_another(than: object = broken) -> None:
+                assert transport._producer not in (None, than)
+
+            await eventually(assert_another)
+            assert transport._backoff.tries == tries
+    await transport.close()
+
+
+async def test_whoever_sends_to_a_missing_topic_is_told_so_at_once_and_it_is_named(
     settings: Settings, wired: Bodies
 ) -> None:
-    """aiokafka goes on counting as if the broker had it, and from then on every record is out of order."""
-    transport, topic = KafkaTransport(settings), wired.added.destination
-
-    async def sent() -> None:
-        try:
-            await (await transport.produce(topic, None, b"short", []))
-        except KafkaError as error:
-            raise AssertionError("not sent") from error
-
-    async with background(transport=transport.run):
-        await sent()
-        with pytest.raises(MessageSizeTooLargeError):
-            await (await transport.produce(topic, None, TOO_LONG, []))
-        await eventually(sent)
+    """Without its acknowledgement within kafka_send_seconds the lane would stand so long for each of its messages."""
+    missing, there = f"{settings.service}.missing", wired.added.destination
+    patient = settings.model_copy(update={"kafka_request_timeout_ms": 300_000, "kafka_send_seconds": 300})
+    transport = KafkaTransport(patient, [missing, there])
+    async with background(transport=transport.run), asyncio.timeout(60):
+        await eventually(lambda: assert_ready(transport))
+        for _ in range(3):
+            with pytest.raises(UnknownTopicOrPartitionError):
+                await transport.produce(missing, None, b"", [])
+        await (await transport.produce(there, None, b"", []))
+        assert await transport.answers() == f"missing topics: {missing}"
     await transport.close()
 
 

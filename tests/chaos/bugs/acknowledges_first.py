@@ -3,17 +3,16 @@
 import os
 import runpy
 
-from aiokafka import ConsumerRecord, TopicPartition
-
 from chassis.consumer import Consumer
+from chassis.kafka import Polled
 
 handle = Consumer._handle
 
 
-async def acknowledge_and_handle(self: Consumer, records: list[ConsumerRecord]) -> None:
+async def acknowledge_and_handle(self: Consumer, polled: Polled) -> None:
     assert self.kafka
-    await self.kafka.commit({TopicPartition(r.topic, r.partition): r.offset + 1 for r in records})
-    await handle(self, records)
+    await self.kafka.commit({partition: records[-1].offset + 1 for partition, records in polled.items()})
+    await handle(self, polled)
 
 
 Consumer._handle = acknowledge_and_handle
