@@ -22,7 +22,7 @@ PY := $(BIN)/python
 LOCAL := $(PY) -m local
 PYTEST := $(PY) -m pytest
 OWN_PORTS := env -u PORT_OFFSET -u STACK_INSTANCE
-TEST_SETTINGS := OPERATOR_TOKEN=test-operator RETRY_DELAYS_SECONDS='{"5s":0.5,"30s":1,"5m":1.5}'
+TEST_SETTINGS := OPERATOR_TOKEN=test-operator RETRY_DELAYS_SECONDS='{"5s":0.5,"30s":1,"5m":1.5}' UNREADABLE_RETRY_SECONDS=1
 TEST_STACK := $(OWN_PORTS) $(TEST_SETTINGS) $(LOCAL) --instance test run --replicas $(REPLICAS)
 GATE_STACK := $(OWN_PORTS) $(LOCAL) --instance gate --measured run
 BENCH_STACK := $(OWN_PORTS) $(LOCAL) --instance measured --measured run

@@ -31,13 +31,16 @@ from local.problem import Problem
 from ops import report
 from ops.choice import Wanted, chosen, want
 from ops.letters import DeadLetters, Letter, Place, connected
+from ops.past import go_past
 from ops.sagas import asking, waits
 
 log = structlog.get_logger()
 console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160)
 app = typer.Typer(help=__doc__, no_args_is_help=True, rich_markup_mode=None)
+app.command("pass")(go_past)
 
 MAX_REDRIVES: Final = 3
+CUT: Final = "it was cut down, and the original is gone; give the whole with --body"
 
 
 def said(text: str) -> str:
@@ -140,17 +143,17 @@ def redrive(
 
     async def one(letters: DeadLetters, letter: Letter) -> bool:
         about = report.about(letter) | {"redrives": letter.redrives + 1, "by": by, "why": why}
-        if letter.topic not in declared_topics() or "message-id" not in letter.headers:
-            log.error("not redriven: no service parked this", **about)
-            return False
-        if letter.redrives >= max_redrives and not force:
-            log.error("not redriven: it came back too often, see --force", max_redrives=max_redrives, **about)
+        refused = refusal(letter, max_redrives, force=force)
+        content = mended if mended is not None or refused else await letters.whole(letter)
+        if refused or content is None:
+            why_not = f"not redriven: {refused or CUT}"
+            log.error(why_not, **about)
             return False
         if dry_run:
             log.info("would be redriven", **about)
             return True
         try:
-            await letters.redrive(letter, letter.value if mended is None else mended)
+            await letters.redrive(letter, content)
         except KafkaError as error:
             if error.retriable:
                 raise
@@ -162,6 +165,13 @@ def redrive(
         return True
 
     asyncio.run(each(context.obj, wanted, one))
+
+
+def refusal(letter: Letter, max_redrives: int, *, force: bool) -> str:
+    """Why it must not be redriven, if it must not."""
+    if letter.topic not in declared_topics() or "message-id" not in letter.headers:
+        return "no service parked this"
+    return "it came back too often, see --force" if letter.redrives >= max_redrives and not force else ""
 
 
 @app.command()

@@ -78,6 +78,11 @@ class Letter:
         return self.headers.get("original-topic", "?")
 
     @property
+    def is_cut(self) -> bool:
+        """Whether its topic did not take the whole, which lies where it failed."""
+        return "cut" in self.headers
+
+    @property
     def redrives(self) -> int:
         """How often it has been redriven already."""
         return count_in(self.headers, "redrives")
@@ -127,6 +132,20 @@ class DeadLetters:
                 if letter := _letter(record):
                     return letter
         raise Problem(f"There is no dead letter at {place}; `list` shows those that are open.")
+
+    async def whole(self, letter: Letter) -> bytes | None:
+        """The body, from where the message failed if this letter is cut; None if it is there no more."""
+        if not letter.is_cut:
+            return letter.value
+        partition, offset = (count_in(letter.headers, f"original-{name}") for name in ("partition", "offset"))
+        original = TopicPartition(letter.topic, partition)
+        first = await self._consumer.beginning_offsets([original])
+        if offset < first[original]:
+            return None
+        async for record in self._read({original: offset}, {original: offset + 1}):
+            value: bytes = record.value or b""
+            return value if record.offset == offset and value.startswith(letter.value) else None
+        return None
 
     async def redrive(self, letter: Letter, body: bytes) -> None:
         """Send it to its original topic under its own message id; return when the broker has it."""

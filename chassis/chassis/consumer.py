@@ -108,7 +108,7 @@ class Consumer:
         polled = ours(await kafka.getmany(timeout_ms=wait_ms), self._settings)
         if not polled and (dead := dead_part(kafka, self._settings)):
             raise KafkaError(f"a part of aiokafka has died: {dead}")
-        self._unreadable.passed(polled)
+        self._unreadable.passed(kafka)
         self.busy = bool(polled)
         polled = await self._delays.without_early(kafka, polled)
         if polled:

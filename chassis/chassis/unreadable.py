@@ -6,7 +6,7 @@ fetched is wrapped: the records before the fault are handed out, then that parti
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from traceback import walk_tb
@@ -34,6 +34,13 @@ class Fault:
     error: str
 
 
+def line(where: TopicPartition, fault: Fault) -> str:
+    """As /readyz has it, and `explain` reads it."""
+    again = f", readable again from {fault.behind} on" if fault.behind else ""
+    stands = f"stands at offset {fault.offset}, which cannot be read{again}"
+    return f"{where.topic}/{where.partition} {stands}: {fault.error}"
+
+
 class Unreadable:
     """The partitions of one process that stand."""
 
@@ -44,20 +51,17 @@ class Unreadable:
 
     def faults(self) -> list[str]:
         """A line for each."""
-        return [
-            f"{where.topic}/{where.partition} stands at offset {at.offset}, which cannot be read: {at.error}"
-            for where, at in sorted(self._faults.items())
-        ]
+        return [line(*each) for each in sorted(self._faults.items())]
 
     def watch(self, kafka: AIOKafkaConsumer) -> None:
         """Have this client, which has just started, stand where it cannot read."""
         fetcher = kafka._fetcher
         fetcher._records = _Fetched(fetcher, partial(self._stand, kafka))
 
-    def passed(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
-        """Whoever was read beyond its fault stands no more."""
-        for partition in self._faults.keys() & polled.keys():
-            if polled[partition][0].offset >= self._faults[partition].offset:
+    def passed(self, kafka: AIOKafkaConsumer) -> None:
+        """Whoever has come beyond its fault stands no more."""
+        for partition in self._faults.keys() & kafka.assignment():
+            if (_position(kafka._subscription, partition) or 0) > self._faults[partition].offset:
                 del self._faults[partition]
                 metrics.unreadable.remove(partition.topic, str(partition.partition))
                 log.info("the partition is read again", topic=partition.topic, partition=partition.partition)
@@ -105,8 +109,10 @@ class _Fetched(OrderedDict[TopicPartition, Any]):
 
     def __setitem__(self, partition: TopicPartition, fetched: Any) -> None:
         if isinstance(fetched, FetchError):  # no right to read it, or a length that cannot be
-            state = self._subscriptions.subscription.assignment.state_value(partition)
-            self._stand(partition, state.position, fetched._error)
+            if (offset := _position(self._subscriptions, partition)) is not None:
+                self._stand(partition, offset, fetched._error)
+                # Behind a record that seems too large aiokafka would go on.
+                asyncio.get_running_loop().call_soon(self._subscriptions.seek, partition, offset)
             return
         fetched._partition_records = _Readable(fetched._partition_records, partial(self._stand, partition))
         super().__setitem__(partition, fetched)
@@ -135,6 +141,12 @@ class _Readable:
         except Exception as error:
             self._note(self.next_fetch_offset, error)
             raise StopIteration from error
+
+
+def _position(subscriptions: Any, partition: TopicPartition) -> int | None:
+    """The offset that is fetched next; `AIOKafkaConsumer.position` would wait for one."""
+    position: int | None = subscriptions.subscription.assignment.state_value(partition)._position
+    return position
 
 
 def _behind(offset: int, error: Exception) -> int | None:

@@ -172,8 +172,8 @@ def _unread(facts: Facts, row: Row, receiver: str) -> Stop:
 
 def _stands_still(facts: Facts, who: str, what: str) -> Stop:
     why = facts.away.get(who) or facts.unready[who]
-    restart = (todo.restart(who),) if who in facts.unready and who not in facts.away else ()
-    return Stop(f"{who} does not work ({why}): {what}.", (todo.STATUS, todo.logs(who), *restart))
+    mend = (todo.mend(who, why),) if who in facts.unready and who not in facts.away else ()
+    return Stop(f"{who} does not work ({why}): {what}.", (todo.STATUS, todo.logs(who), *mend))
 
 
 def _copy(facts: Facts, saga: Row, among: Sequence[Letter]) -> Letter | None:

@@ -1,5 +1,6 @@
 """The commands to run next, as they can be pasted into a shell."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -8,6 +9,9 @@ from ops.letters import Letter
 from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.instance import Direction
 
+KAFKA_INIT: Final = "make up   # makes the missing topics; with Docker: docker compose up kafka-init"
+STANDS: Final = re.compile(r"([\w.-]+/\d+) stands at offset \d+, which cannot be read(?:, readable again from (\d+))?")
+"""As `chassis.unreadable` says it in /readyz."""
 STATUS: Final = "make status   # with Docker: docker compose ps; `make up`, `docker compose up -d`: starts what is down"
 
 
@@ -24,6 +28,15 @@ def logs(service: str) -> str:
 def restart(service: str) -> str:
     """Ends a process that stands still; supervisord or Docker starts it again."""
     return f".venv/bin/python -m local kill {service}   # it starts anew; with Docker: docker compose restart {service}"
+
+
+def mend(service: str, why: str) -> str:
+    """What helps a service that says this of itself."""
+    if "missing topics" in why or "takes no copies" in why:
+        return KAFKA_INIT
+    if stands := STANDS.search(why):
+        return f"""make dlq ARGS='pass {stands[1]}/{stands[2] or "OFFSET"} --by NAME --why "..."'   # gives that up"""
+    return restart(service)
 
 
 def show(letter: Letter) -> str:

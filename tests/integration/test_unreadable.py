@@ -1,10 +1,7 @@
 """What the Kafka client cannot read stops its own partition only, which is named and tried again; nothing is passed."""
 
-import struct
-
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from aiokafka.record.util import calc_crc32c_py
 from structlog.testing import capture_logs
 
 from chassis.consumer import Consumer
@@ -15,23 +12,7 @@ from tests.integration.counters import Bodies, add, total
 from tests.integration.counting import counting
 from tests.integration.topics import committed, write
 from tests.support.eventually import eventually
-from tests.support.stack import KAFKA_BROKER
-
-NAME, NOT_UTF_8 = b"name", b"\xff\xfe\xfd\xfc"
-CRC_AT, CRC_OF = 17, 21
-"""Where a batch has its checksum, and from where on that counts."""
-
-
-async def write_unreadable(topic: str, records: int) -> None:
-    """One batch, as a client without UTF-8 may write it."""
-    async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER) as producer:
-        batch = producer.create_batch()
-        for _ in range(records):
-            batch.append(key=None, value=b"{}", timestamp=None, headers=[(NAME.decode(), b"")])
-        written = bytearray(bytes(batch._build()).replace(NAME, NOT_UTF_8))
-        struct.pack_into(">I", written, CRC_AT, calc_crc32c_py(written[CRC_OF:]))
-        batch._buffer = written
-        await (await producer.send_batch(batch, topic, partition=0))
+from tests.support.unreadable import write_unreadable
 
 
 async def assert_total(pool: Pool, message: Message, wanted: int) -> None:

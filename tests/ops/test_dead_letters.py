@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from tests.ops.sagas import assert_step, begin, hold, refused_by_the_database, saga_of
 from tests.ops.shell import letter_of, open_letters, ops, signed
 from tests.support.consistency import disagreements
 from tests.support.databases import Databases
 from tests.support.eventually import eventually
-from tests.support.stack import PAYMENT, frozen
+from tests.support.stack import KAFKA_BROKER, PAYMENT, assert_ready, frozen
+from tests.support.unreadable import write_unreadable
 from tests.support.wire import CHARGE, CHARGED, PAYMENT_FAILED, REFUND, Wire
 
 POISON = {"sagaId": "not-a-uuid"}
@@ -167,3 +170,43 @@ async def test_a_saga_whose_reply_could_not_be_handled_ends_after_the_redrive(
 
 async def all_of(letter: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for each in await open_letters() if each["messageId"] == letter["messageId"]]
+
+
+async def test_whoever_cannot_read_a_partition_says_where_and_goes_on_behind_that(wire: Wire) -> None:
+    await write_unreadable(REFUND, records=2)
+
+    async def assert_stands() -> str:
+        async with httpx.AsyncClient(base_url=PAYMENT.url) as http:
+            said: str = (await http.get("/readyz")).json()["consumer"]
+        assert f"{REFUND}/0 stands at offset" in str(said)
+        return said
+
+    said = await eventually(assert_stands)
+    found = re.search(r"readable again from (\d+) on", said)
+    assert found, said
+    assert (await signed("dlq", "pass", f"{REFUND}/0/{int(found[1]) + 1}")).code == 1
+    assert (await signed("dlq", "pass", f"{REFUND}/0/{found[1]}")).code == 0
+    await eventually(lambda: assert_ready(PAYMENT))
+
+
+async def test_a_cut_letter_is_redriven_whole_while_its_original_is_there(wire: Wire) -> None:
+    poison = b"x" * 1_000
+    async with AIOKafkaProducer(bootstrap_servers=KAFKA_BROKER) as producer:
+        original = await producer.send_and_wait(CHARGE, poison, partition=0)
+        for offset, message_id in (
+            (original.offset, whole := str(uuid4())),
+            (original.offset + 7, gone := str(uuid4())),
+        ):
+            place = {"original-topic": CHARGE, "original-partition": "0", "original-offset": str(offset)}
+            headers = place | {"message-id": message_id, "cut": "200 of 1000 bytes are left"}
+            encoded = [(name, text.encode()) for name, text in headers.items()]
+            await producer.send_and_wait("payment-service.dlq", poison[:200], headers=encoded)
+
+    refused = await signed("dlq", "redrive", (await letter_of(gone))["place"])
+    assert (refused.code, len(refused.events)) == (1, 1)
+    assert "the original is gone" in refused.events[0]
+    assert (await signed("dlq", "redrive", (await letter_of(whole))["place"])).code == 0
+    letter = await letter_of(whole, redrives=1)
+    assert "1000 bytes" in (await ops("dlq", "show", letter["place"])).out
+    for left in (gone, whole):
+        assert (await signed("dlq", "drop", (await letter_of(left, redrives=int(left == whole)))["place"])).code == 0

@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
+from chassis.unreadable import Fault, line
 from ops.explain.facts import KAFKA, Trail
 from ops.explain.stuck import Stop, stopped
 from ops.explain.todo import choices
@@ -20,6 +22,8 @@ CHARGED = replied("PaymentCharged", "payment.charged")
 ANSWERED = trail(AT_PAYMENT, received=True, reply=CHARGED)
 NOT_YET, LONG_AGO = LOOKED_AT + timedelta(seconds=2), LOOKED_AT - timedelta(minutes=1)
 ILL = "no answer from its /readyz"
+WHERE = TopicPartition("payment.charge.command", 2)
+STANDS = f'/readyz says {{"broker":true,"consumer":"{line(WHERE, Fault(7, 9, "no CRC"))}"}}'
 
 
 def stop(**known: Any) -> Stop:
@@ -94,6 +98,18 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         {"unready": {"payment-service": ILL}},
         f"payment-service does not work ({ILL}): ChargePayment lies in payment.charge.command before it",
         "local kill payment-service",
+    ),
+    (
+        "sent, and the receiver cannot read its partition",
+        {"unready": {"payment-service": STANDS}},
+        f"payment-service does not work ({STANDS}): ChargePayment lies in payment.charge.command before it",
+        "pass payment.charge.command/2/9 --by",
+    ),
+    (
+        "sent, and a topic of the receiver is missing",
+        {"unready": {"payment-service": "missing topics: payment-service.dlq"}},
+        "payment-service does not work (missing topics: payment-service.dlq)",
+        "docker compose up kafka-init",
     ),
     (
         "sent, and Kafka went away since",
