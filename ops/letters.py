@@ -138,7 +138,7 @@ class DeadLetters:
         if not letter.is_cut:
             return letter.value
         partition, offset = (count_in(letter.headers, f"original-{name}") for name in ("partition", "offset"))
-        original = TopicPartition(letter.topic, partition)
+        original = TopicPartition(self._prefix + letter.topic, partition)
         first = await self._consumer.beginning_offsets([original])
         if offset < first[original]:
             return None

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import OffsetOutOfRangeError
 
 from kafka_init.topics import declared_topics
+from local import kafka
 from local.problem import Problem
 
 log = structlog.get_logger()
@@ -44,6 +45,7 @@ def parsed(place: str) -> tuple[TopicPartition, int]:
     """`Problem` if it is none in a topic of ours."""
     with suppress(ValueError):
         topic, partition, offset = place.rsplit("/", 2)
-        if topic in declared_topics():
-            return TopicPartition(topic, int(partition)), int(offset)
+        name = topic.removeprefix(kafka.prefix())
+        if name in declared_topics():
+            return TopicPartition(kafka.prefix() + name, int(partition)), int(offset)
     raise Problem(f"{place} is not topic/partition/offset, with a topic of topics.toml; `/readyz` names the place.")

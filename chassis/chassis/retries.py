@@ -132,6 +132,8 @@ class Retries:
         crash_point("retry.parked", [form.topic])
         parking.stage = self._stages.index(form.topic) + 1
         metrics.parked.labels(form.topic).inc()
+        if form.is_cut:
+            metrics.cut.labels(form.topic).inc()
         reason, attempt = copy.headers["error"][:LONGEST_HEADER], copy.headers["attempt"]
         log.error("message parked", topic=form.topic, reason=reason, attempt=attempt, **place_of(copy.record))
 
