@@ -15,6 +15,9 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_DRY_RUN PIP_IGNORE_INSTAL
 export PIP_USER := 0
 # The same on every machine; in the locale C no Python before 3.13 starts below a folder with an umlaut.
 export LC_ALL := C.UTF-8
+# A proxy is for the package index: nobody's proxy leads to this machine.
+export NO_PROXY := $(or $(NO_PROXY),$(no_proxy)),localhost,127.0.0.1
+export no_proxy := $(NO_PROXY)
 PACKAGES := chassis order-service payment-service inventory-service saga-orchestrator kafka-init
 BIN := .venv/bin
 STAMP := .venv/.ready

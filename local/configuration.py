@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit
 
 from local.instance import Instance
 from local.problem import Problem
@@ -26,6 +27,7 @@ logfile_maxbytes=10MB
 logfile_backups=1
 pidfile={folder}/supervisord.pid
 childlogdir={folder}/logs
+minfds={files}
 {user}
 """
 
@@ -59,6 +61,7 @@ def text(instance: Instance, programs: Iterable[Program]) -> str:
     head = HEAD.format(
         socket=socket(instance),
         folder=_escape(instance.plain(instance.folder)),
+        files=min(1024, getrlimit(RLIMIT_NOFILE)[1]),  # without this it refuses to start below 1024
         user="user=root" if os.geteuid() == 0 else "",
     )
     return head + "".join("\n" + _section(instance, program) for program in programs)
