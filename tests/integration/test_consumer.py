@@ -126,14 +126,13 @@ async def test_what_a_foreign_sender_has_taken_back_is_not_done(pool: Pool, sett
 
 async def die_at(point: str, settings: Settings) -> int:
     """The exit code of a process that consumes until it reaches this crash point."""
-    values = settings.model_dump(mode="json", exclude_none=True)
+    values = settings.model_dump(mode="json", exclude_unset=True)
     environment = {name.upper(): v if isinstance(v, str) else json.dumps(v) for name, v in values.items()}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "tests.integration.counting"),
         cwd=ROOT,
         env=os.environ | environment | {"CRASH_AT": point},
-        stderr=asyncio.subprocess.DEVNULL,
     )
     try:
         async with asyncio.timeout(30):

@@ -25,7 +25,7 @@ BEGAN = time.monotonic()
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """This module is a plugin of pytest too."""
-    if config.option.collectonly or not os.environ.get("TALLY"):
+    if config.option.collectonly or hasattr(config, "workerinput") or not os.environ.get("TALLY"):
         return
     outcomes = terminalreporter.stats
     run = {
