@@ -22,7 +22,7 @@ Talks: TypeAlias = Callable[[Participant], Conversation]
 BOTH = pytest.mark.parametrize("participant", [foreign.PAYMENT, foreign.INVENTORY], ids=str)
 CALLERS = 64
 JSON = {"Content-Type": "application/json"}
-BAD_AMOUNTS = ["", '"abc"', "1e400"]
+BAD_AMOUNTS = ['"abc"', "1e400"]
 """As JSON; the first is none at all."""
 
 
@@ -71,7 +71,7 @@ async def test_random_bytes_on_every_topic_stop_no_checkout(system: System) -> N
 @pytest.mark.proves("plain-bad-amount")
 async def test_an_amount_that_is_none_ends_no_service_and_one_and_a_half_is_an_amount(system: System) -> None:
     async with dead_letters() as letters:
-        for bad in BAD_AMOUNTS:
+        for bad in ("", *BAD_AMOUNTS):
             answer = await system.http.post("/checkout", content=spelled(bad, "totalAmount", userId="u1"), headers=JSON)
             assert answer.status_code in (400, 422), answer.text
         await letters.hold({await charge(bad) for bad in BAD_AMOUNTS})
