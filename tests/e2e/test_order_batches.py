@@ -6,8 +6,6 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.databases import Databases
-
 Envelope = dict[str, Any]
 
 
@@ -69,18 +67,6 @@ async def test_two_orders_that_share_a_message_id_are_both_created_and_told_apar
     assert {status for status, _ in answers} <= {200, 201}
     asked = [each["body"]["orderId"] for each in (create, other, other, create)]
     assert [body["orderId"] for _, body in answers] == asked
-
-
-async def test_a_message_id_of_which_an_older_version_kept_no_more_is_refused_to_a_second_order(
-    orders: httpx.AsyncClient, create: Envelope, databases: Databases
-) -> None:
-    await ask(orders, create)
-    await databases.order.execute("update inbox set subject = null where message_id = $1", create["messageId"])
-    other = {**create, "body": create["body"] | {"orderId": str(uuid4())}}
-    ((status, problem),) = await ask(orders, other)
-
-    assert (status, problem["detail"]) == (409, "another command has this message id: give each command its own")
-    assert (await orders.get(f"/orders/{other['body']['orderId']}")).status_code == 404
 
 
 async def test_no_commands_get_no_answers(orders: httpx.AsyncClient) -> None:
