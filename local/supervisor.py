@@ -59,7 +59,8 @@ class Supervisor:
 
     def apply(self, programs: list[Program]) -> None:
         """Make these programs, and no others, the ones that run. An unchanged one goes on undisturbed."""
-        self._file.touch(mode=0o600)  # there may be passwords in it
+        self._file.touch()
+        self._file.chmod(0o600)  # there may be passwords in it
         self._file.write_text(configuration.text(self.instance, programs))
         if not self.is_running():
             self._start_daemon()

@@ -57,6 +57,8 @@ class Batcher(Generic[Row]):
         self._work = asyncio.Event()
         self._last_size = 0
         self._pausing = False
+        self._wants_witness = False
+        """Whether what waits is one message, whose fault it is unless another one fails too."""
         self._backoff = Backoff()
         self._trouble = Trouble(pool, settings, "messages")
 
@@ -78,7 +80,7 @@ class Batcher(Generic[Row]):
         """Queue a message of somebody who can be told to come back: `Overloaded`, `Unavailable`."""
         if len(self._queue) >= self._settings.queue_max_messages:
             raise Overloaded("the queue is full")
-        if self._pausing:
+        if self._pausing and not self._wants_witness:
             raise Unavailable("the database is away")
         try:
             async with asyncio.timeout(self._settings.submit_max_seconds):
@@ -126,8 +128,10 @@ class Batcher(Generic[Row]):
                 most = most_failures(error, len(batch), others_work, self._settings)
                 if most is None:
                     await self._wait(batch, error)
-                elif failures[type(error)] >= most:
+                    return
+                if failures[type(error)] >= most:
                     await self._divide(batch, error, others_work)
+                    return
             else:
                 self._deliver(batch, results)
             reload = True
@@ -138,6 +142,8 @@ class Batcher(Generic[Row]):
         for waiting in batch:
             if not waiting.patient:
                 _fail(waiting, Unavailable("the database is away"))
+        self._put_back += [waiting for waiting in batch if not waiting.future.done()]
+        self._wants_witness = len(batch) == 1 and fault_of(error) in DOUBTFUL
         self._pausing = True
 
     async def _pause(self) -> None:

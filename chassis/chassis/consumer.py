@@ -114,7 +114,7 @@ class Consumer:
         if polled:
             await self._handle(polled)
             for partition, records in polled.items():
-                self._positions.handled(partition, records[-1].offset + 1)
+                self._positions.handled(partition, records[0].offset, records[-1].offset + 1)
             self.progress_at = monotonic()
         self.busy = False
         self._rest(kafka)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Generic
 
+import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
 from chassis.batcher import Batcher
@@ -14,6 +15,8 @@ from chassis.messages import Body
 from chassis.positions import Positions
 from chassis.records import from_record
 from chassis.retries import Retries
+
+log = structlog.get_logger()
 
 
 class Intake(Generic[Row]):
@@ -50,7 +53,11 @@ class Intake(Generic[Row]):
         """Not past this record, until it is parked: nobody waits for it, and it is not lost."""
 
         def safe(done: "asyncio.Future[None]") -> None:
-            if not done.cancelled() and done.exception() is None:
+            if done.cancelled():
+                return
+            if error := done.exception():
+                log.critical("a record cannot be parked, nothing behind it is committed", exc_info=error, offset=offset)
+            else:
                 self._positions.release(partition, offset)
 
         self._positions.hold(partition, offset)

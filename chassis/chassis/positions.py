@@ -35,8 +35,14 @@ class Positions:
             if not held:
                 del self._held[partition]
 
-    def handled(self, partition: TopicPartition, next_offset: int) -> None:
-        """All records before this offset were handled, or are held."""
+    def handled(self, partition: TopicPartition, first: int, next_offset: int) -> None:
+        """All records from the first on and before the next were handled, or are held.
+
+        The first since the partition was given to us tells from where on: what is held from before is safe elsewhere.
+        """
+        if partition not in self._next:
+            for offset in [held for held in self._held.get(partition, ()) if held < first]:
+                self.release(partition, offset)
         self._next[partition] = next_offset
         self._changed.add(partition)
 

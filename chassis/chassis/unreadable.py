@@ -74,9 +74,9 @@ class Unreadable:
 
     def _stand(self, kafka: AIOKafkaConsumer, partition: TopicPartition, offset: int, error: Exception) -> None:
         behind = _behind(offset, error)
-        self._faults[partition] = Fault(offset, behind, f"{type(error).__name__}: {error}")
+        fault = self._faults[partition] = Fault(offset, behind, f"{type(error).__name__}: {error}")
         metrics.unreadable.labels(partition.topic, str(partition.partition)).set(offset)
-        if self._loud.due(partition):
+        if self._loud.due((partition, offset)):
             log.error(
                 "a partition cannot be read, it stands and the others go on; docs/operations.md has the way past it",
                 topic=partition.topic,
@@ -88,12 +88,14 @@ class Unreadable:
         if partition in kafka.assignment():
             kafka.pause(partition)
         again_in = asyncio.get_running_loop().call_later
-        again_in(self._settings.unreadable_retry_seconds, self._try_again, kafka, partition, offset)
+        again_in(self._settings.unreadable_retry_seconds, self._try_again, kafka, partition, fault)
 
-    def _try_again(self, kafka: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> None:
+    def _try_again(self, kafka: AIOKafkaConsumer, partition: TopicPartition, fault: Fault) -> None:
         """It may have been mended: by a replica, by an operator, by the end of its retention."""
-        if partition in self._faults and partition in kafka.assignment():
-            kafka.seek(partition, offset)
+        if self._faults.get(partition) is fault and partition in kafka.assignment():
+            # Not past what was put back meanwhile, as records of a retry topic are until their delay is over.
+            position = _position(kafka._subscription, partition)
+            kafka.seek(partition, fault.offset if position is None else min(position, fault.offset))
             kafka.resume(partition)
 
 

@@ -9,8 +9,9 @@ import structlog
 
 from chassis.database import Pool
 from chassis.errors import ChassisError
-from chassis.faults import INFRASTRUCTURE_ERRORS, reason_of
-from chassis.loops import NowAndThen
+from chassis.faults import INFRASTRUCTURE_ERRORS
+from chassis.settings import Settings
+from chassis.trouble import Trouble
 from saga_orchestrator import queries
 from saga_orchestrator.definition import Saga
 from saga_orchestrator.instance import Direction, SagaInstance
@@ -18,7 +19,6 @@ from saga_orchestrator.instance import Direction, SagaInstance
 log = structlog.get_logger()
 
 REREAD_SECONDS = 1
-SAID_SECONDS = 60
 MISSING = "which the list of this version does not have"
 Steps: TypeAlias = Sequence[Mapping[str, Any]]
 """A list as it is stored: `Step.described` of each step."""
@@ -31,9 +31,10 @@ class NotInTheList(ChassisError):
 class Definitions:
     """Today's list, and what is stored of the others: a saga that began under one of these goes on under today's."""
 
-    def __init__(self, today: Saga, pool: Pool) -> None:
+    def __init__(self, today: Saga, pool: Pool, settings: Settings) -> None:
         self.today = today
         self._pool = pool
+        self._trouble = Trouble(pool, settings, "lists of steps")
         self._stored: Mapping[str, Steps] = {}
         self._unknown = asyncio.Event()
 
@@ -44,7 +45,9 @@ class Definitions:
         lost = []
         for fingerprint, position, direction, count in await queries.count_standing(self._pool):
             steps = self._stored.get(fingerprint, ())
-            if place(self.today, steps, position, direction) is None:
+            if not 0 <= position < len(steps):
+                log.error("a saga stands nowhere, its row is damaged", definition=fingerprint, position=position)
+            elif place(self.today, steps, position, direction) is None:
                 lost.append(f"{count} at {said(steps, position, direction)}")
         if lost:
             raise NotInTheList(
@@ -54,15 +57,14 @@ class Definitions:
 
     async def run(self) -> None:
         """For ever: read the lists again when a saga has come whose list is not known, as a newer version's."""
-        loud = NowAndThen(SAID_SECONDS)
         while True:
             await self._unknown.wait()
             try:
                 self._stored = await queries.find_definitions(self._pool)
                 self._unknown.clear()
+                self._trouble.over()
             except INFRASTRUCTURE_ERRORS as error:
-                if loud.due(reason_of(error)):
-                    log.warning("cannot read the lists of steps now", reason=reason_of(error))
+                await self._trouble.met(error)
             await asyncio.sleep(REREAD_SECONDS)
 
     def here(self, saga: SagaInstance) -> SagaInstance:
@@ -81,7 +83,7 @@ class Definitions:
 def place(today: Saga, steps: Steps, position: int, direction: Direction) -> int | None:
     """Where a saga that stands there in that list stands in today's; None if the same command is not sent there."""
     role = "do" if direction is Direction.FORWARD else "undo"
-    if position >= len(steps):
+    if not 0 <= position < len(steps):
         return None
     stored = steps[position]
     for number, step in enumerate(today.steps):
@@ -92,7 +94,7 @@ def place(today: Saga, steps: Steps, position: int, direction: Direction) -> int
 
 def said(steps: Steps, position: int, direction: Direction) -> str:
     """A place in a stored list, for people: `confirm order (ConfirmOrder)`."""
-    if position >= len(steps):
+    if not 0 <= position < len(steps):
         return f"step {position + 1} of an unknown list"
     step = steps[position]
     command = step.get("do" if direction is Direction.FORWARD else "undo")

@@ -33,7 +33,7 @@ from saga_orchestrator.waiters import Waiters
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Everything that lives as long as the process, outermost first: the innermost stops first."""
     async with database.connect(settings, files("saga_orchestrator") / "migrations") as pool:
-        definitions = Definitions(CHECKOUT.scaled(settings.step_timeout_scale), pool)
+        definitions = Definitions(CHECKOUT.scaled(settings.step_timeout_scale), pool, settings)
         await definitions.start()
         by_http = CreateOrder.destination
         kafka = KafkaTransport(settings, {body.destination for body in SENDS} - {by_http})

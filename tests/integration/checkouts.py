@@ -22,7 +22,7 @@ AMOUNT = Decimal("19.99")
 
 @asynccontextmanager
 async def replica(pool: Pool, settings: Settings) -> AsyncIterator[Batcher[Checkout]]:
-    batcher = Batcher(pool, Checkouts(Definitions(CHECKOUT, pool)), settings, SENDS)
+    batcher = Batcher(pool, Checkouts(Definitions(CHECKOUT, pool, settings)), settings, SENDS)
     async with background(batcher=batcher.run):
         yield batcher
 

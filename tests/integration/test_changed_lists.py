@@ -32,7 +32,7 @@ class Version:
     """An orchestrator with this list, as far as it decides."""
 
     def __init__(self, definition: Saga, pool: Pool, settings: Settings) -> None:
-        self.definitions = Definitions(definition, pool)
+        self.definitions = Definitions(definition, pool, settings)
         self._batcher: Batcher[Checkout] = Batcher(pool, Checkouts(self.definitions), settings, ALL_SENDS)
 
     async def told(self, *bodies: StartCheckout | Event) -> SagaInstance:
@@ -122,3 +122,11 @@ async def test_an_older_version_reads_the_list_of_a_newer_one_and_goes_on_with_i
     async with background(definitions=old.definitions.run):
         await eventually(goes_on)
     assert await queries.count_standing(sagas) == [(CHECKOUT.fingerprint, 3, "FORWARD", 1)]
+
+
+async def test_a_row_that_stands_nowhere_keeps_nobody_from_starting(sagas: Pool, settings: Settings) -> None:
+    version = Version(CHECKOUT, sagas, settings)
+    for start, damage in ((a_start(), "position = 9"), (a_start(), "definition = 'nobody''s'")):
+        await version.told(start)
+        await sagas.execute(f"update sagas set {damage} where saga_id = $1", start.saga_id)
+    await version.definitions.start()

@@ -54,3 +54,17 @@ async def test_a_partition_that_cannot_be_read_stands_and_is_named_while_the_oth
     place = {"topic": topic, "partition": 0, "offset": 1, "next_readable_offset": 3}
     assert said.items() >= place.items()
     assert await committed(admin, settings.service, topic) == 4
+
+
+async def test_what_waits_for_its_delay_before_an_unreadable_batch_is_not_passed_over(
+    pool: Pool, settings: Settings, wired: Bodies
+) -> None:
+    delays = {"first": 1.5, "second": 0.2}
+    quick = settings.model_copy(update={"unreadable_retry_seconds": 0.1, "retry_delays_seconds": delays})
+    topic, message = f"{settings.service}.retry.first", add(5)
+    await write(topic, message, more_headers=[("original-topic", wired.add.destination.encode())])
+    await write_unreadable(topic, records=1)
+    async with counting(quick, wired) as consumer:
+        await eventually(lambda: assert_stands(consumer, f"{topic}/0 stands at offset 1"))
+        assert await total(pool, message.key) is None
+        await eventually(lambda: assert_total(pool, message, 5), within=10)

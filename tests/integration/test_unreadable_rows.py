@@ -74,7 +74,7 @@ async def routes(sagas: Pool, settings: Settings) -> AsyncIterator[httpx.AsyncCl
     app, waiters = FastAPI(), Waiters(sagas, settings)
     app.state.max_body_bytes = settings.max_body_bytes
     problems.install(app)
-    definitions = Definitions(CHECKOUT, sagas)
+    definitions = Definitions(CHECKOUT, sagas, settings)
     await definitions.start()
     async with replica(sagas, settings) as batcher, background(waiters=waiters.run):
         app.include_router(api.routes(batcher, waiters, sagas, settings, lambda: None, lambda _: True))

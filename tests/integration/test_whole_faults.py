@@ -62,6 +62,36 @@ async def test_all_messages_wait_until_it_is_mended(pool: Pool, settings: Settin
     assert levels(log, "messages") == ["error", "warning"]
 
 
+async def test_what_is_put_back_is_put_back_once_however_often_it_was_halved(pool: Pool, settings: Settings) -> None:
+    changes = {
+        "statement_timeout_ms": 100,
+        "lock_timeout_ms": 10_000,
+        "queue_max_messages": 10,
+        "batch_max_messages": 4,
+    }
+    impatient = settings.model_copy(update=changes)
+    messages = [add(1) for _ in range(8)]
+    async with database.connect(impatient, MIGRATIONS) as theirs, batching(theirs, impatient) as batcher:
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("lock table counters in access exclusive mode")
+            waiting = [batcher.put(message) for message in messages]
+            await eventually(lambda: assert_tried(batcher, 3))
+            with pytest.raises(Unavailable):  # and not `Overloaded`
+                await batcher.submit(add(2))
+        await asyncio.gather(*waiting)
+    assert [await total(pool, message.key) for message in messages] == [1] * 8
+
+
+async def test_while_one_alone_waits_for_another_whoever_comes_is_let_in(pool: Pool, settings: Settings) -> None:
+    await pool.execute(REFUSE.format("54000", "when (new.total = 7)"))
+    async with batching(pool, settings) as batcher:
+        bad = batcher.put(add(7))
+        await eventually(lambda: assert_tried(batcher, 4))
+        assert (await batcher.submit(add(1))).row is not None
+        with pytest.raises(asyncpg.ProgramLimitExceededError):
+            await bad
+
+
 async def assert_tried(batcher: Batcher[Counter], times: int) -> None:
     assert batcher._backoff.tries >= times
 

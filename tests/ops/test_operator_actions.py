@@ -61,7 +61,7 @@ async def test_where_no_token_is_set_the_actions_are_off(databases: Databases) -
     app = FastAPI()
     install(app)
     sagas = databases.orchestrator
-    batcher = Batcher(sagas, Checkouts(Definitions(CHECKOUT, sagas)), settings)
+    batcher = Batcher(sagas, Checkouts(Definitions(CHECKOUT, sagas, settings)), settings)
     app.include_router(operator.routes(batcher, settings))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://orchestrator") as http:
         for token in ("", "anything", TOKEN):
