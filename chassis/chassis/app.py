@@ -103,6 +103,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
         timeout_keep_alive=settings.keep_alive_seconds,
         http=bounded(room),
         ws="none",
+        workers=1,  # or uvicorn takes a WEB_CONCURRENCY of the shell or the platform, and ends
     )
 
 

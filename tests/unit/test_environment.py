@@ -73,6 +73,12 @@ def test_a_wrong_value_ends_the_process_with_one_line(program: str) -> None:
     )
 
 
+@pytest.mark.parametrize("workers", ["4", "many"])
+def test_a_web_concurrency_that_others_obey_is_ignored(workers: str) -> None:
+    _, lines = ended("payment_service.main", WEB_CONCURRENCY=workers, PGPORT="1", STARTUP_WAIT_SECONDS="0.1")
+    assert "cannot log in to payment_user@" in lines[-1]
+
+
 def test_each_wrong_value_has_its_line() -> None:
     code, lines = ended(
         "payment_service.main",
