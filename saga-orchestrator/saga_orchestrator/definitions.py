@@ -19,7 +19,7 @@ from saga_orchestrator.instance import Direction, SagaInstance
 log = structlog.get_logger()
 
 REREAD_SECONDS = 1
-MISSING = "which the list of this version does not have"
+MISSING = "which the list of this version does not have, or not behind all that may have to be undone"
 Steps: TypeAlias = Sequence[Mapping[str, Any]]
 """A list as it is stored: `Step.described` of each step."""
 
@@ -51,8 +51,9 @@ class Definitions:
                 lost.append(f"{count} at {said(steps, position, direction)}")
         if lost:
             raise NotInTheList(
-                f"sagas run where the list of this version has no such step: {', '.join(lost)}. Put the step back, say"
-                " in `formerly` what a renamed one was called, or let the version before bring them to their end"
+                f"sagas run where the list of this version has no such step: {', '.join(lost)}. Put the step back,"
+                " or the one before it that they may have to undo, say in `formerly` what a renamed one was called, or"
+                " let the version before bring them to their end"
             )
 
     async def run(self) -> None:
@@ -81,11 +82,21 @@ class Definitions:
 
 
 def place(today: Saga, steps: Steps, position: int, direction: Direction) -> int | None:
-    """Where a saga that stands there in that list stands in today's; None if the same command is not sent there."""
-    role = "do" if direction is Direction.FORWARD else "undo"
+    """Where a saga that stands there in that list stands in today's.
+
+    None if the same command is not sent there, or if it may go back and an undo that it owes would not be sent.
+    """
     if not 0 <= position < len(steps):
         return None
-    stored = steps[position]
+    number = _found(today, steps[position], "do" if direction is Direction.FORWARD else "undo")
+    if number is None or (direction is Direction.FORWARD and number > today.pivot):
+        return number
+    behind = (_found(today, step, "undo") for step in steps[:position] if "undo" in step)
+    return number if all(before is not None and before < number for before in behind) else None
+
+
+def _found(today: Saga, stored: Mapping[str, Any], role: str) -> int | None:
+    """Where today's list has this step, by name and with the same command in this role."""
     for number, step in enumerate(today.steps):
         if stored["name"] in (step.name, *step.formerly) and stored.get(role) == step.described().get(role):
             return number

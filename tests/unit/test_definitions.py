@@ -8,7 +8,16 @@ from saga_orchestrator.checkout import CHECKOUT
 from saga_orchestrator.definition import Saga
 from saga_orchestrator.definitions import Steps, place, said
 from saga_orchestrator.instance import Direction
-from tests.support.shipping import CHARGE, CREATE, RENAMED, RESERVE, WITH_SHIPPING, WITHOUT_CONFIRMATION, changed
+from tests.support.shipping import (
+    CHARGE,
+    CONFIRM,
+    CREATE,
+    RENAMED,
+    RESERVE,
+    WITH_SHIPPING,
+    WITHOUT_CONFIRMATION,
+    changed,
+)
 
 FORWARD, BACKWARD = Direction
 
@@ -37,6 +46,17 @@ def test_going_back_through_a_step_that_can_not_be_undone_any_more_has_no_place(
     first_is_pivot = Saga("checkout", changed(CREATE, pivot=True, undo=None, undone=None))
     assert place(first_is_pivot, stored(CHECKOUT), 0, BACKWARD) is None
     assert place(first_is_pivot, stored(CHECKOUT), 0, FORWARD) == 0
+
+
+def test_no_undo_that_a_saga_may_still_owe_is_forgotten() -> None:
+    without_charge = Saga("checkout", CREATE, RESERVE, CONFIRM)
+    swapped = Saga("checkout", CREATE, changed(RESERVE, pivot=False), changed(CHARGE, pivot=True), CONFIRM)
+    for today in (without_charge, swapped):
+        assert place(today, stored(CHECKOUT), 2, FORWARD) is None
+        assert place(today, stored(CHECKOUT), 2, BACKWARD) is None
+        assert place(today, stored(CHECKOUT), 0, BACKWARD) == 0
+        assert place(today, stored(CHECKOUT), 3, FORWARD) == len(today.steps) - 1
+    assert place(CHECKOUT, stored(WITH_SHIPPING), 4, FORWARD) == 3
 
 
 def test_a_place_is_said_as_people_know_it() -> None:
