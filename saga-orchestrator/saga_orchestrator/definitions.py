@@ -19,7 +19,7 @@ from saga_orchestrator.instance import Direction, SagaInstance
 log = structlog.get_logger()
 
 REREAD_SECONDS = 1
-MISSING = "which the list of this version does not have, or not behind all that may have to be undone"
+MISSING = "which the list of this version does not have, or not in its order"
 Steps: TypeAlias = Sequence[Mapping[str, Any]]
 """A list as it is stored: `Step.described` of each step."""
 
@@ -52,8 +52,8 @@ class Definitions:
         if lost:
             raise NotInTheList(
                 f"sagas run where the list of this version has no such step: {', '.join(lost)}. Put the step back,"
-                " or the one before it that they may have to undo, say in `formerly` what a renamed one was called, or"
-                " let the version before bring them to their end"
+                " those before it and their order, say in `formerly` what a renamed one was called, or let the version"
+                " before bring them to their end"
             )
 
     async def run(self) -> None:
@@ -84,13 +84,20 @@ class Definitions:
 def place(today: Saga, steps: Steps, position: int, direction: Direction) -> int | None:
     """Where a saga that stands there in that list stands in today's.
 
-    None if the same command is not sent there, or if it may go back and an undo that it owes would not be sent.
+    None if the same command is not sent there, if it may go back and an undo that it owes would not be sent, or if a
+    step that it has yet to take is behind it now.
     """
     if not 0 <= position < len(steps):
         return None
     number = _found(today, steps[position], "do" if direction is Direction.FORWARD else "undo")
-    if number is None or (direction is Direction.FORWARD and number > today.pivot):
-        return number
+    if number is None:
+        return None
+    if direction is Direction.FORWARD:
+        ahead = (_found(today, step, "do") for step in steps[position + 1 :])
+        if any(later is not None and later < number for later in ahead):
+            return None
+        if number > today.pivot:
+            return number
     behind = (_found(today, step, "undo") for step in steps[:position] if "undo" in step)
     return number if all(before is not None and before < number for before in behind) else None
 

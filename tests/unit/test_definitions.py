@@ -59,6 +59,13 @@ def test_no_undo_that_a_saga_may_still_owe_is_forgotten() -> None:
     assert place(CHECKOUT, stored(WITH_SHIPPING), 4, FORWARD) == 3
 
 
+def test_no_step_that_a_saga_has_yet_to_take_is_passed_over() -> None:
+    swapped = Saga("checkout", CREATE, changed(RESERVE, pivot=False), changed(CHARGE, pivot=True), CONFIRM)
+    assert place(swapped, stored(CHECKOUT), 0, FORWARD) == 0
+    assert place(swapped, stored(CHECKOUT), 1, FORWARD) is None
+    assert place(swapped, stored(CHECKOUT), 1, BACKWARD) == 2
+
+
 def test_a_place_is_said_as_people_know_it() -> None:
     assert said(stored(CHECKOUT), 3, FORWARD) == "confirm order (ConfirmOrder)"
     assert said(stored(CHECKOUT), 1, BACKWARD) == "charge payment (RefundPayment)"
