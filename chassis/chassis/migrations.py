@@ -7,6 +7,7 @@ statement that queues for a table holds up all who come after it, so it queues f
 import hashlib
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from time import monotonic
@@ -48,9 +49,7 @@ async def apply(connection: Connection, folders: Iterable[Traversable], most_sec
     """
     give_up = monotonic() + most_seconds
     await _lock(connection, give_up)
-    await connection.execute(CREATE_TABLE)
-    applied = await connection.fetch("select name, checksum from schema_migrations")
-    done = {row["name"]: row["checksum"] for row in applied}
+    done = await _done(connection, give_up)
     for folder in folders:
         for file in sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name):
             await _apply_one(connection, file, done, give_up)
@@ -60,6 +59,19 @@ async def apply(connection: Connection, folders: Iterable[Traversable], most_sec
 async def _lock(connection: Connection, give_up: float) -> None:
     waiting = _Waiting("the migration lock", connection, (HOLDER, ADVISORY_LOCK), give_up, Backoff())
     while not await connection.fetchval("select pg_try_advisory_lock($1)", ADVISORY_LOCK):
+        await waiting.pause()
+
+
+async def _done(connection: Connection, give_up: float) -> dict[str, str]:
+    """The checksums of what has been applied."""
+    waiting = _Waiting("the table schema_migrations", connection, (OLDEST,), give_up, Backoff())
+    while True:
+        with suppress(asyncpg.LockNotAvailableError):
+            async with connection.transaction():
+                await connection.execute(f"set local lock_timeout = {QUEUE_MS}")
+                await connection.execute(CREATE_TABLE)
+                applied = await connection.fetch("select name, checksum from schema_migrations")
+            return {row["name"]: row["checksum"] for row in applied}
         await waiting.pause()
 
 

@@ -191,6 +191,16 @@ async def holding(settings: Settings, *statements: str) -> AsyncIterator[int]:
     await holder.close()
 
 
+async def test_the_list_of_migrations_held_by_somebody_ends_the_start_too(
+    connection: Connection, settings: Settings, folder: Path
+) -> None:
+    await migrations.apply(connection, [folder])
+    async with holding(settings, "begin", "lock table schema_migrations") as pid:
+        with pytest.raises(MigrationWaits, match=f"the table schema_migrations, held by pid {pid} "):
+            await migrations.apply(connection, [folder], most_seconds=0.1)
+    await migrations.apply(connection, [folder])
+
+
 async def test_a_saga_that_the_first_version_began_is_carried_on(
     settings: Settings, connection: Connection, tmp_path: Path
 ) -> None:
