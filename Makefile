@@ -8,6 +8,9 @@ MAKEFLAGS += --no-print-directory
 override PYTHON := $(or $(strip $(PYTHON)),python3)
 override CHROMIUM := $(or $(strip $(CHROMIUM)),chromium)
 override REPLICAS := $(or $(strip $(REPLICAS)),1)
+# As it was typed, and by the environment: an Idempotency-Key may hold what make or the shell would run.
+override ID := $(value ID)
+export ID
 override CHAOS := $(or $(strip $(CHAOS)),$(if $(LONG),long,whole))
 # What somebody's shell says of other projects: it would send the packages, or look for ours, somewhere else.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS VIRTUAL_ENV
@@ -155,7 +158,7 @@ bench-docs: $(STAMP) ## put the last results into docs/performance.md and docs/s
 	@$(PY) -m bench docs
 
 explain: $(STAMP) ## tell what became of a checkout, or where it is stuck (ID=saga, order or message id, or an Idempotency-Key)
-	@$(PY) -m ops explain $(ARGS) -- "$(ID)"
+	@$(PY) -m ops explain $(ARGS) -- "$$ID"
 
 dlq: $(STAMP) ## look at dead letters, send them again, drop them (ARGS="list", "show PLACE", "redrive --help")
 	@$(PY) -m ops dlq $(ARGS)
