@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, ClassVar, Final, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 from uuid_utils.compat import uuid7
 
@@ -35,6 +35,14 @@ Amount = Annotated[
 
 Money = Annotated[Amount, BeforeValidator(_only_a_number, json_schema_input_type=float)]
 """An exact amount with at most two decimals, numeric(12,2) in SQL, a plain JSON number on the wire."""
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\\0")
+
+
+Reason = Annotated[str, AfterValidator(_storable)]
+"""A stranger's free text; Postgres stores no NUL, and a no must not be lost for the sake of its reason."""
 
 
 class Wire(BaseModel):

@@ -73,9 +73,13 @@ def from_record(record: ConsumerRecord, reads: Mapping[str, type[Body]]) -> Mess
     found = header_texts(record)
     topic = record.topic if record.topic in reads else found.get("original-topic", record.topic)
     try:
-        body = reads[topic].model_validate_json(record.value or b"")
+        model = reads[topic]
     except KeyError as error:
         raise InvalidRecord(f"this service does not read topic {error}") from error
+    if not record.value:
+        raise InvalidRecord("the record has no value")
+    try:
+        body = model.model_validate_json(record.value)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         raise InvalidRecord(problems) from error

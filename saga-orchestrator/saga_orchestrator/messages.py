@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 from pydantic.alias_generators import to_camel
 
-from chassis.messages import Amount, Body, Event, Money
+from chassis.messages import Amount, Body, Event, Money, Reason
 from saga_orchestrator.definition import SagaCommand, Start
 from saga_orchestrator.instance import SagaInstance
 
@@ -137,7 +137,7 @@ class OrderCreated(Event):
 class OrderRejected(Event):
     """The order service will not have this order."""
 
-    reason: str
+    reason: Reason
 
 
 class OrderConfirmed(Event):
@@ -162,7 +162,7 @@ class PaymentFailed(Event):
     destination: ClassVar[str] = "payment.failed"
     order_id: UUID
     amount: Amount | None = None
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 class PaymentRefunded(Event):
@@ -184,7 +184,7 @@ class InventoryFailed(Event):
 
     destination: ClassVar[str] = "inventory.failed"
     order_id: UUID
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 class InventoryReleased(Event):

@@ -9,6 +9,7 @@ from chassis.errors import InvalidRecord
 from chassis.messages import Message, by_destination
 from chassis.records import from_record, headers_of
 from payment_service.messages import READS, ChargePayment
+from saga_orchestrator.messages import InventoryFailed, PaymentFailed
 from tests.unit.records import record
 
 TOPIC = ChargePayment.destination
@@ -47,8 +48,8 @@ def test_nonsense_in_a_header_counts_as_no_header(name: str, nonsense: bytes | N
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (None, "body: Invalid JSON"),
-        (b"", "body: Invalid JSON"),
+        (None, "the record has no value"),
+        (b"", "the record has no value"),
         (b"\x00\xff", "body: Invalid JSON"),
         (b"[]", "body: "),
         (b"null", "body: "),
@@ -62,3 +63,11 @@ def test_nonsense_in_a_header_counts_as_no_header(name: str, nonsense: bytes | N
 def test_bytes_that_are_no_message_are_refused_with_the_reason(value: bytes | None, reason: str) -> None:
     with pytest.raises(InvalidRecord, match=reason):
         from_record(record(TOPIC, value), TABLE)
+
+
+@pytest.mark.parametrize("no", [PaymentFailed, InventoryFailed])
+def test_a_no_counts_though_postgres_could_not_store_its_reason(no: type[PaymentFailed | InventoryFailed]) -> None:
+    value = no(saga_id=UUID(int=1), order_id=UUID(int=2), reason="empty").to_json().replace("empty", "a\\u0000b")
+    body = from_record(record(no.destination, value.encode()), by_destination([no])).body
+    assert isinstance(body, no)
+    assert body.reason == "a\\0b"
