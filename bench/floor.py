@@ -120,5 +120,10 @@ class Floor:
 
 if __name__ == "__main__":
     uvicorn.run(
-        Floor(sys.argv[1]), host=os.environ["HOST"], port=int(os.environ["PORT"]), log_level="warning", access_log=False
+        Floor(sys.argv[1]),
+        host=os.environ["HOST"],
+        port=int(os.environ["PORT"]),
+        workers=1,
+        log_level="warning",
+        access_log=False,
     )

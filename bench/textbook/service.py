@@ -116,7 +116,7 @@ class Service:
 
     def run(self) -> None:
         """Serve until SIGTERM."""
-        uvicorn.run(self.app, host="127.0.0.1", port=int(os.environ["PORT"]), log_level="warning")
+        uvicorn.run(self.app, host="127.0.0.1", port=int(os.environ["PORT"]), workers=1, log_level="warning")
 
 
 async def send(connection: Connection, topic: str, body: Body) -> None:
