@@ -37,12 +37,17 @@ Money = Annotated[Amount, BeforeValidator(_only_a_number, json_schema_input_type
 """An exact amount with at most two decimals, numeric(12,2) in SQL, a plain JSON number on the wire."""
 
 
+LONGEST_REASON: Final = 1_000
+"""In characters: every page and answer about its saga shows it."""
+
+
 def _storable(text: str) -> str:
-    return text.replace("\0", "\\0")
+    text = text.replace("\0", "\\0")
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
 
 
 Reason = Annotated[str, AfterValidator(_storable)]
-"""A stranger's free text; Postgres stores no NUL, and a no must not be lost for the sake of its reason."""
+"""A stranger's free text, cut; Postgres stores no NUL, and a no must not be lost for the sake of its reason."""
 
 
 class Wire(BaseModel):

@@ -71,3 +71,9 @@ def test_a_no_counts_though_postgres_could_not_store_its_reason(no: type[Payment
     body = from_record(record(no.destination, value.encode()), by_destination([no])).body
     assert isinstance(body, no)
     assert body.reason == "a\\0b"
+
+
+def test_of_an_endless_reason_the_beginning_is_kept() -> None:
+    body = PaymentFailed(saga_id=uuid4(), order_id=uuid4(), reason="no " * 100_000)
+    assert body.reason is not None
+    assert (len(body.reason), body.reason[:6], body.reason[-1]) == (1_000, "no no ", "…")
