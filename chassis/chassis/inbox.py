@@ -6,9 +6,8 @@ id, made of both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID, uuid5
 
 from chassis.messages import Message
@@ -20,8 +19,7 @@ HANDLED: Final = "select message_id, subject from inbox where message_id = any($
 INSERT: Final = "insert into inbox (message_id, subject) select * from unnest($1::uuid[], $2::bigint[])"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A row of `inbox`."""
 
     id: UUID

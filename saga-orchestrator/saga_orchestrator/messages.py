@@ -34,7 +34,7 @@ class StartCheckout(Start):
     def contradiction(self, reply: Body) -> str | None:
         """A reply about another order or another amount; one that names none is believed."""
         for name, asked in (("order_id", self.order_id), ("amount", self.total_amount)):
-            if (said := getattr(reply, name, None)) not in (None, asked):
+            if (said := vars(reply).get(name)) not in (None, asked):
                 return f"it says {to_camel(name)} {said}, the saga asked for {asked}"
         return None
 
