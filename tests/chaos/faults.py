@@ -24,7 +24,11 @@ IN_A_ROW = 5
 CUT_EVERY_SECONDS = 0.4
 
 TERMINATE = "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = $1"
-REFUSE = "create or replace function refuse() returns trigger language plpgsql as 'begin raise ''broken''; end'"
+REFUSE = (
+    "create or replace function refuse() returns trigger language plpgsql as "
+    "'begin raise ''broken'' using errcode = ''data_exception''; end'"
+)
+"""The message's own fault; of another one that befalls all of a batch all would wait."""
 BREAK = "create or replace trigger broken before insert or update on {} for each row {} execute function refuse()"
 MEND = "drop trigger if exists broken on {}"
 

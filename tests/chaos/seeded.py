@@ -2,11 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
-from local.instance import ORCHESTRATOR, PAYMENT, Service
+from chassis.kafka import stop
+from local.instance import INVENTORY, ORCHESTRATOR, PAYMENT, Service
 from tests.chaos.circumstances import (
     charge_after_its_refund,
     charge_that_is_never_committed,
@@ -17,6 +21,9 @@ from tests.chaos.circumstances import (
 )
 from tests.chaos.system import System
 from tests.support.databases import Databases
+from tests.support.eventually import eventually
+from tests.support.stack import KAFKA_BROKER
+from tests.support.wire import COMMANDS
 
 Circumstance: TypeAlias = Callable[[System], Awaitable[str]]
 SETTINGS = {
@@ -42,7 +49,12 @@ class Bug:
 
 
 async def forget(databases: Databases, saga_id: str) -> None:
-    """Remove what a bug has left, so that the next audit finds only what is its own."""
+    """Remove what a bug has left, so that the next audit finds only what is its own.
+
+    Not before the commands are behind their readers for good, or they would come again and be done anew.
+    """
+    for participant in (PAYMENT, INVENTORY):
+        await eventually(partial(assert_all_committed, participant))
     orchestrator = databases.orchestrator
     order_id = await orchestrator.fetchval("select order_id from sagas where saga_id = $1", saga_id)
     for table in ("saga_events", "checkout_requests", "sagas"):
@@ -52,6 +64,26 @@ async def forget(databases: Databases, saga_id: str) -> None:
     await databases.order.execute("delete from orders where order_id = $1", order_id)
     await databases.payment.execute("delete from payments where order_id = $1", order_id)
     await databases.inventory.execute("delete from reservations where order_id = $1", order_id)
+
+
+async def assert_all_committed(participant: Service) -> None:
+    """Its group has committed every command that there is."""
+    topics = [topic for topic in COMMANDS if topic.startswith(participant.database.owner)]
+    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=KAFKA_BROKER)
+    await consumer.start()
+    try:
+        places = [TopicPartition(topic, p) for topic in topics for p in consumer.partitions_for_topic(topic) or ()]
+        begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    finally:
+        await stop(consumer, seconds=5)
+    admin = AIOKafkaAdminClient(bootstrap_servers=KAFKA_BROKER)
+    await admin.start()
+    try:
+        found = await admin.list_consumer_group_offsets(participant.name, partitions=places)
+    finally:
+        await admin.close()
+    behind = {place: end for place, end in ends.items() if max(begins[place], found[place].offset) < end}
+    assert not behind, f"not committed up to {behind}"
 
 
 BUGS = (
